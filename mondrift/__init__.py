@@ -1,0 +1,77 @@
+"""Tells you whether a machine-learning model in production still works.
+
+    import mondrift as md
+
+    comparison = md.compare(reference, current)   # two DataFrames in, measurements out
+    verdict = md.judge(comparison)                # a status per column, and one for the whole
+    verdict.raise_for_status()                    # for CI
+
+The path of the data is the package: rows → window → comparison → verdict → alert → report.
+Imports only go down:
+
+    7  notebooks/        pages that call mondrift
+    6  cli               doors
+    5  run/ demo/        hands: monitors, papermill, archive
+    4  settings embedded store/ cache notify/       memory
+    3  window rows measurement performance comparison policy finding verdict
+       alert incident playbook report               the spine, in the order of the path
+    2  charts/ page/     pictures: tidy frame in, chart or markup out
+    1  measures/ metrics/                           numbers
+    0  errors            words
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from mondrift.comparison import Comparison, compare
+from mondrift.errors import MondriftError, VerdictError
+from mondrift.finding import Finding
+from mondrift.measurement import Histogram, Measurement
+from mondrift.policy import Policy, Threshold
+from mondrift.rows import Schema
+from mondrift.verdict import Verdict, judge
+from mondrift.window import Window, chunk
+
+if TYPE_CHECKING:
+    from mondrift import charts
+    from mondrift.report import Report
+    from mondrift.store import Store
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Comparison",
+    "Finding",
+    "Histogram",
+    "Measurement",
+    "MondriftError",
+    "Policy",
+    "Report",
+    "Schema",
+    "Store",
+    "Threshold",
+    "Verdict",
+    "VerdictError",
+    "Window",
+    "charts",
+    "chunk",
+    "compare",
+    "judge",
+]
+
+#: Loaded when first asked for, so that a first look at two DataFrames stays light.
+_LATER = {"Report": "mondrift.report", "Store": "mondrift.store"}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "charts":
+        return import_module("mondrift.charts")
+    if name in _LATER:
+        return getattr(import_module(_LATER[name]), name)
+    raise AttributeError(f"module 'mondrift' has no attribute {name!r}; it has {__all__}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,399 @@
+"""One `compare()` gives one `Comparison`: measurements and histograms, never rows.
+
+A comparison is a function of two windows; everything after it only reads the comparison. It can be
+judged, plotted, stored, mailed and reopened without the data.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import pandas as pd
+
+from mondrift.errors import ColumnError, InputError, nearest, shown
+from mondrift.measures import MEASURES, fit_layout, summarize
+from mondrift.measures.column import Column
+from mondrift.measures.measure import Measure, Result
+from mondrift.measurement import Histogram, Measurement
+from mondrift.performance import performance
+from mondrift.rows import COMPARED, Rows, Schema, read
+from mondrift.window import Window
+
+if TYPE_CHECKING:
+    import altair as alt
+
+    from mondrift.measures.layout import Layout
+    from mondrift.measures.summary import Summary
+
+#: Columns of the tidy frame, in order.
+FRAME = (
+    "window_start", "window_end", "segment", "family", "column", "role", "kind", "measure",
+    "statistic", "pvalue", "n_reference", "n_current", "low", "high", "reason",
+)  # fmt: skip
+_SEGMENTS = 20  # at most so many levels of a segment column, the largest first
+_THREADED = 200_000  # values in a column above which threads pay
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What was measured between two windows; see `compare`.
+
+    `skipped` maps columns without a comparable distribution to the reason; `absent` and `extra`
+    are columns that only the reference, or only the current window, has.
+    """
+
+    reference: Window
+    current: Window
+    schema: Schema
+    measurements: tuple[Measurement, ...]
+    histograms: tuple[Histogram, ...]
+    skipped: Mapping[str, str] = field(default_factory=dict)
+    absent: tuple[str, ...] = ()
+    extra: tuple[str, ...] = ()
+    seed: int = 0
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the compared columns, in the schema's order."""
+        return tuple(dict.fromkeys(h.column for h in self.histograms if not h.segment))
+
+    def to_frame(self) -> pd.DataFrame:
+        """Tidy: one row per segment × column × measure; columns as in `FRAME`."""
+        rows = [
+            {
+                "window_start": self.current.start,
+                "window_end": self.current.end,
+                **{name: getattr(each, name) for name in FRAME[2:]},
+            }
+            for each in self.measurements
+        ]
+        frame = pd.DataFrame(rows, columns=list(FRAME))
+        for name in ("statistic", "pvalue", "low", "high"):
+            frame[name] = frame[name].astype("float64")
+        for name in ("window_start", "window_end"):
+            frame[name] = pd.to_datetime(frame[name], utc=True)
+        return frame
+
+    def histogram(self, column: str, segment: str = "") -> Histogram:
+        """The histogram of `column` in `segment` ("" for the whole window)."""
+        for each in self.histograms:
+            if each.column == column and each.segment == segment:
+                return each
+        if column in self.skipped:
+            raise ColumnError(f"Column {column!r} has no histogram: {self.skipped[column]}.")
+        raise ColumnError.unknown(column, self.columns, "the comparison")
+
+    def plot(self, column: str) -> alt.Chart:
+        """An interactive Altair chart: reference against current distribution of `column`."""
+        from mondrift.charts.distribution import distribution
+
+        return distribution(self.histogram(column).to_frame())
+
+    def __getitem__(self, column: str) -> Comparison:
+        """The same comparison, of one column only."""
+        self.histogram(column)
+        return replace(
+            self,
+            measurements=tuple(each for each in self.measurements if each.column == column),
+            histograms=tuple(each for each in self.histograms if each.column == column),
+            skipped={},
+            absent=(),
+            extra=(),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-valid (NaN becomes None); `Comparison.from_dict` reads it back."""
+        plain = {
+            "reference": self.reference.to_dict(),
+            "current": self.current.to_dict(),
+            "schema": self.schema.to_dict(),
+            "measurements": [vars(each) for each in self.measurements],
+            "histograms": [vars(each) for each in self.histograms],
+            "skipped": dict(self.skipped),
+            "absent": list(self.absent),
+            "extra": list(self.extra),
+            "seed": self.seed,
+            "versions": dict(self.versions),
+        }
+        return cast(dict[str, Any], _plain(plain))
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Comparison:
+        """The comparison that `to_dict` wrote."""
+        measurements = [
+            Measurement(**{**each, "statistic": _number(each["statistic"])})
+            for each in data["measurements"]
+        ]
+        histograms = [
+            Histogram(**{k: tuple(v) if isinstance(v, list) else v for k, v in each.items()})
+            for each in data["histograms"]
+        ]
+        return cls(
+            reference=Window.from_dict(data["reference"]),
+            current=Window.from_dict(data["current"]),
+            schema=Schema.from_dict(data["schema"]),
+            measurements=tuple(measurements),
+            histograms=tuple(histograms),
+            skipped=data["skipped"],
+            absent=tuple(data["absent"]),
+            extra=tuple(data["extra"]),
+            seed=data["seed"],
+            versions=data["versions"],
+        )
+
+    def __repr__(self) -> str:
+        psi = [m for m in self.measurements if m.measure == "psi" and not math.isnan(m.statistic)]
+        worst = max(psi, key=lambda m: m.statistic, default=None)
+        tail = f", largest PSI {worst.statistic:.3g} in {worst.column!r}" if worst else ""
+        return (
+            f"<Comparison of {len(self.columns)} columns, "
+            f"{self.reference.n:,} against {self.current.n:,} rows{tail}>"
+        )
+
+    def _repr_html_(self) -> str:
+        from mondrift.page.table import comparison_html
+
+        return comparison_html(self)
+
+
+def compare(
+    reference: Any,
+    current: Any,
+    *,
+    schema: Schema | None = None,
+    measures: Sequence[str] | None = None,
+    columns: Iterable[str] | None = None,
+    seed: int = 0,
+) -> Comparison:
+    """Compare two windows of rows, column by column; the reference fixes kinds, bins and scales.
+
+    Parameters
+    ----------
+    reference, current : pandas, polars or pyarrow tables, or `Rows` already read.
+    schema : roles and kinds of the columns; what is not declared is inferred from the reference.
+    measures : names of measures; None for the default set. Quality checks are always made.
+    columns : names of the columns to compare; None for all.
+    seed : of every random choice that is made; it is kept in the result.
+
+    Raises
+    ------
+    ColumnError, InputError, SchemaError
+        When the windows cannot be compared at all. One bad column never raises: it is skipped,
+        with its reason.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> rows = pd.DataFrame({"income": range(100)})
+    >>> compare(rows, rows + 50)
+    <Comparison of 1 columns, 100 against 100 rows, largest PSI ... in 'income'>
+    """
+    chosen = _chosen(measures)
+    if isinstance(reference, Rows):
+        before = reference
+    else:
+        fitted = (schema or Schema()).fit(reference)
+        before = read(reference, fitted, label="reference", columns=columns)
+    after = current if isinstance(current, Rows) else read(
+        current, before.schema, label="current", columns=columns
+    )
+    names = _comparable(before, after, columns)
+    skipped = {name: reason for name in names if (reason := _why_skipped(name, before, after))}
+    parts = [("", before, after), *_segments(before, after)]
+    work = [
+        (segment, one.columns[name], other.columns[name], one, other)
+        for segment, one, other in parts
+        for name in names
+    ]
+
+    def compare_one(item: tuple[str, Column, Column, Rows, Rows]) -> _ColumnResult:
+        segment, one, other, rows, others = item
+        return _compare_column(segment, one, other, rows, others, chosen, seed, skipped)
+
+    big = max((before.n, after.n)) >= _THREADED
+    results = list(_mapped(compare_one, work, threads=min(os.cpu_count() or 1, 4) if big else 1))
+    measurements = [m for measured, _ in results for m in measured]
+    for segment, one, other in parts:
+        measurements += performance(one, other, segment, seed)
+        measurements.append(_volume(one, other, segment))
+    return Comparison(
+        reference=before.window,
+        current=after.window,
+        schema=before.schema,
+        measurements=tuple(measurements),
+        histograms=tuple(h for _, h in results if h is not None),
+        skipped=skipped,
+        absent=after.absent,
+        extra=after.extra,
+        seed=seed,
+        versions=_versions(),
+    )
+
+
+_ColumnResult = tuple[list[Measurement], Histogram | None]
+
+
+def _chosen(measures: Sequence[str] | None) -> tuple[Measure, ...]:
+    """The measures of drift to compute, and always those of quality."""
+    if measures is not None:
+        for name in measures:
+            if name not in MEASURES:
+                raise InputError(
+                    f"{name!r} is no measure; there are {shown(MEASURES, 20)}."
+                    f"{nearest(name, MEASURES)}"
+                )
+    return tuple(
+        measure
+        for name, measure in MEASURES.items()
+        if measure.family == "quality" or (measure.default if measures is None else name in measures)
+    )
+
+
+def _comparable(before: Rows, after: Rows, columns: Iterable[str] | None) -> list[str]:
+    for name in columns or ():
+        if name not in before.columns:
+            raise ColumnError.unknown(name, before.columns, "the reference window")
+    names = [
+        name
+        for name in before.columns
+        if name in after.columns and before.schema.role(name) in COMPARED
+    ]
+    if not names:
+        raise ColumnError(
+            f"The windows have no column in common to compare: the reference has "
+            f"{shown(before.columns)}, the current window {shown((*after.columns, *after.extra))}."
+        )
+    return names
+
+
+def _why_skipped(name: str, before: Rows, after: Rows) -> str:
+    """Why the distribution of a column cannot be compared; "" when it can."""
+    kind = before.schema.kinds[name]
+    if kind in ("datetime", "text"):
+        note = before.schema.notes.get(name, f"the distribution of {kind} columns is not compared")
+        return f"{note}; missing values are checked"
+    one, other = _only_value(before.columns[name]), _only_value(after.columns[name])
+    if one is not None and one == other:
+        return f"the same single value in both windows: {one}"
+    return ""
+
+
+def _only_value(column: Column) -> str | None:
+    """The value of a column that has just one, else None."""
+    if column.levels:
+        codes = np.unique(column.values[column.values >= 0])
+        return column.levels[int(codes[0])] if len(codes) == 1 else None
+    low, high = (f(column.values, initial=e, where=~np.isnan(column.values))
+                 for f, e in ((np.min, np.inf), (np.max, -np.inf)))
+    return f"{low:g}" if low == high else None
+
+
+def _segments(before: Rows, after: Rows) -> Iterable[tuple[str, Rows, Rows]]:
+    """The windows cut by each level of each segment column, the reference's largest first."""
+    for name in before.schema.segments:
+        if name not in before.columns or name not in after.columns:
+            continue
+        one, other = before.columns[name], after.columns[name]
+        counts = np.bincount(one.values[one.values >= 0], minlength=len(one.levels))
+        for code in np.argsort(-counts, kind="stable")[:_SEGMENTS]:
+            level = one.levels[code]
+            position = other.levels.index(level) if level in other.levels else -2
+            label = f"{name}={level}"
+            yield (
+                label,
+                before.where(one.values == code, label),
+                after.where(other.values == position, label),
+            )
+
+
+def _compare_column(
+    segment: str, one: Column, other: Column, before: Rows, after: Rows,
+    chosen: tuple[Measure, ...], seed: int, skipped: Mapping[str, str],
+) -> _ColumnResult:  # fmt: skip
+    layout = fit_layout(one)
+    reference, current = summarize(one, layout), summarize(other, layout)
+    role = before.schema.role(one.name)
+
+    def measurement(family: str, name: str, result: Result) -> Measurement:
+        return Measurement(
+            family, one.name, role, one.kind, name, float(result.statistic), result.pvalue,
+            reference.n, current.n, result.low, result.high, segment, result.reason, result.detail,
+        )  # fmt: skip
+
+    measured = []
+    for measure in chosen:
+        if one.kind not in measure.kinds:
+            continue
+        if measure.family == "drift" and one.name in skipped:
+            continue
+        try:
+            result = measure.function(reference, current, seed=seed) if measure.random else (
+                measure.function(reference, current)
+            )
+        except (ArithmeticError, ValueError) as error:  # one bad column never kills a report
+            result = Result(math.nan, reason=f"{type(error).__name__}: {error}")
+        measured.append(measurement(measure.family, measure.name, result))
+    if not segment:
+        measured.append(measurement("quality", "type_change", _type_change(one, before, after)))
+    return measured, None if one.name in skipped else _histogram(segment, layout, reference, current)
+
+
+def _type_change(one: Column, before: Rows, after: Rows) -> Result:
+    """Share of current values that cannot be read as the reference's kind, in [0, 1]."""
+    bad = after.unreadable.get(one.name, 0)
+    return Result(
+        bad / after.n if after.n else math.nan,
+        detail={"unreadable": bad, "kind": one.kind, "in_reference": before.unreadable.get(one.name, 0)},
+        reason="" if after.n else "no rows",
+    )
+
+
+def _histogram(segment: str, layout: Layout, reference: Summary, current: Summary) -> Histogram:
+    raise NotImplementedError
+
+
+def _volume(before: Rows, after: Rows, segment: str) -> Measurement:
+    return Measurement(
+        "volume", "", "", "", "rows", float(after.n), None, before.n, after.n, segment=segment
+    )
+
+
+def _mapped(
+    function: Callable[[Any], _ColumnResult], items: Sequence[Any], *, threads: int
+) -> Iterable[_ColumnResult]:
+    """`map`, over threads when asked: sorting and counting release the interpreter's lock."""
+    if threads == 1:
+        yield from map(function, items)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        yield from pool.map(function, items)
+
+
+def _versions() -> dict[str, str]:
+    from importlib.metadata import version
+
+    return {name: version(name) for name in ("mondrift", "numpy", "pandas", "scipy")}
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
+def _plain(value: Any) -> Any:
+    """JSON's types only; NaN and infinities become None."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

