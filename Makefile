@@ -57,7 +57,7 @@ types: $(VENV)/.dev ## mypy, strict, on the package
 	@$(BIN)/mypy
 
 bench: $(VENV)/.dev ## measure what SPEC promises in numbers, as ratios to a peer or floor
-	@for file in tests/bench/*.py; do echo "== $$file"; $(BIN)/python "$$file" || exit 1; done
+	@for file in tests/benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file" || exit 1; done
 
 calibrate: $(VENV)/.dev ## false alarms with no drift, simulated
 	@$(BIN)/python tests/rings.py calibration=30

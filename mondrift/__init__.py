@@ -13,7 +13,7 @@ Imports only go down:
     6  cli               doors
     5  run/ demo/        hands: monitors, papermill, archive
     4  settings embedded store/ cache notify/       memory
-    3  window rows measurement performance comparison policy finding verdict
+    3  window rows histogram measurement performance comparison policy finding verdict
        alert incident playbook report               the spine, in the order of the path
     2  charts/ page/     pictures: tidy frame in, chart or markup out
     1  measures/ metrics/                           numbers
@@ -28,7 +28,8 @@ from typing import TYPE_CHECKING, Any
 from mondrift.comparison import Comparison, compare
 from mondrift.errors import MondriftError, VerdictError
 from mondrift.finding import Finding
-from mondrift.measurement import Histogram, Measurement
+from mondrift.histogram import Histogram
+from mondrift.measurement import Measurement
 from mondrift.policy import Policy, Threshold
 from mondrift.rows import Schema
 from mondrift.verdict import Verdict, judge

@@ -17,10 +17,11 @@ import numpy as np
 import pandas as pd
 
 from mondrift.errors import ColumnError, InputError, nearest, shown
+from mondrift.histogram import Histogram, histogram
+from mondrift.measurement import Measurement
 from mondrift.measures import MEASURES, fit_layout, summarize
 from mondrift.measures.column import Column
 from mondrift.measures.measure import Measure, Result
-from mondrift.measurement import Histogram, Measurement
 from mondrift.performance import performance
 from mondrift.rows import COMPARED, Rows, Schema, read
 from mondrift.window import Window
@@ -28,14 +29,16 @@ from mondrift.window import Window
 if TYPE_CHECKING:
     import altair as alt
 
-    from mondrift.measures.layout import Layout
-    from mondrift.measures.summary import Summary
+    from mondrift.page.sections import Section
+
 
 #: Columns of the tidy frame, in order.
 FRAME = (
     "window_start", "window_end", "segment", "family", "column", "role", "kind", "measure",
     "statistic", "pvalue", "n_reference", "n_current", "low", "high", "reason",
 )  # fmt: skip
+#: Measures about the state of the values, not their distribution; always made.
+QUALITY = ("missing", "infinite", "unseen", "vanished", "out_of_range")
 _SEGMENTS = 20  # at most so many levels of a segment column, the largest first
 _THREADED = 200_000  # values in a column above which threads pay
 
@@ -157,10 +160,59 @@ class Comparison:
             f"{self.reference.n:,} against {self.current.n:,} rows{tail}>"
         )
 
-    def _repr_html_(self) -> str:
-        from mondrift.page.table import comparison_html
+    def _report_sections_(self) -> tuple[Section, ...]:
+        """One table: a row per column with its measures, sizes and a sketch of both windows."""
+        from mondrift.page.sections import Spark, Table
 
-        return comparison_html(self)
+        shown = [
+            name
+            for name, measure in MEASURES.items()
+            if name not in QUALITY and any(each.measure == name for each in self.measurements)
+        ]
+        by_column: dict[str, dict[str, Measurement]] = {}
+        for each in self.measurements:
+            if not each.segment and each.family in ("drift", "quality"):
+                by_column.setdefault(each.column, {})[each.measure] = each
+        rows = []
+        for column in self.columns:
+            by, picture = by_column[column], self.histogram(column)
+            any_one = next(iter(by.values()))
+            test = by.get("ks") or by.get("chi_square")
+            rows.append(
+                (
+                    column,
+                    any_one.kind,
+                    *(by[name].statistic if name in by else None for name in shown),
+                    test.pvalue if test else None,
+                    by["missing"].statistic if "missing" in by else None,
+                    any_one.n_reference,
+                    any_one.n_current,
+                    Spark(picture.shares("current"), picture.shares("reference")),
+                )
+            )
+        labels = tuple(MEASURES[name].label for name in shown)
+        columns = (
+            "column",
+            "kind",
+            *labels,
+            "p-value",
+            "missing change",
+            "n reference",
+            "n current",
+            "distribution",
+        )
+        note = "; ".join(f"{name}: skipped, {reason}" for name, reason in self.skipped.items())
+        return (Table(columns, tuple(rows), "Measures per column, reference first", note),)
+
+    def _repr_html_(self) -> str:
+        from mondrift.page.page import fragment
+
+        return fragment(self._report_sections_())
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:  # noqa: ARG002  IPython passes them
+        from mondrift.page.sections import mimebundle
+
+        return mimebundle(self._report_sections_(), html=self._repr_html_(), text=repr(self))
 
 
 def compare(
@@ -191,8 +243,8 @@ def compare(
     Examples
     --------
     >>> import pandas as pd
-    >>> rows = pd.DataFrame({"income": range(100)})
-    >>> compare(rows, rows + 50)
+    >>> rows = pd.DataFrame({"income": [20.5, 31.0, 44.5, 52.0] * 25})
+    >>> compare(rows, rows + 10)
     <Comparison of 1 columns, 100 against 100 rows, largest PSI ... in 'income'>
     """
     chosen = _chosen(measures)
@@ -201,8 +253,10 @@ def compare(
     else:
         fitted = (schema or Schema()).fit(reference)
         before = read(reference, fitted, label="reference", columns=columns)
-    after = current if isinstance(current, Rows) else read(
-        current, before.schema, label="current", columns=columns
+    after = (
+        current
+        if isinstance(current, Rows)
+        else read(current, before.schema, label="current", columns=columns)
     )
     names = _comparable(before, after, columns)
     skipped = {name: reason for name in names if (reason := _why_skipped(name, before, after))}
@@ -215,7 +269,7 @@ def compare(
 
     def compare_one(item: tuple[str, Column, Column, Rows, Rows]) -> _ColumnResult:
         segment, one, other, rows, others = item
-        return _compare_column(segment, one, other, rows, others, chosen, seed, skipped)
+        return _compare_column(segment, one, other, rows, others, chosen, skipped)
 
     big = max((before.n, after.n)) >= _THREADED
     results = list(_mapped(compare_one, work, threads=min(os.cpu_count() or 1, 4) if big else 1))
@@ -252,14 +306,14 @@ def _chosen(measures: Sequence[str] | None) -> tuple[Measure, ...]:
     return tuple(
         measure
         for name, measure in MEASURES.items()
-        if measure.family == "quality" or (measure.default if measures is None else name in measures)
+        if name in QUALITY or (measure.default if measures is None else name in measures)
     )
 
 
 def _comparable(before: Rows, after: Rows, columns: Iterable[str] | None) -> list[str]:
     for name in columns or ():
-        if name not in before.columns:
-            raise ColumnError.unknown(name, before.columns, "the reference window")
+        if name not in before.schema.kinds:
+            raise ColumnError.unknown(name, before.schema.kinds, "the reference window")
     names = [
         name
         for name in before.columns
@@ -287,12 +341,14 @@ def _why_skipped(name: str, before: Rows, after: Rows) -> str:
 
 def _only_value(column: Column) -> str | None:
     """The value of a column that has just one, else None."""
-    if column.levels:
-        codes = np.unique(column.values[column.values >= 0])
-        return column.levels[int(codes[0])] if len(codes) == 1 else None
-    low, high = (f(column.values, initial=e, where=~np.isnan(column.values))
-                 for f, e in ((np.min, np.inf), (np.max, -np.inf)))
-    return f"{low:g}" if low == high else None
+    known = (
+        column.values[column.values >= 0]
+        if column.kind == "categorical"
+        else (column.values[~np.isnan(column.values)])
+    )
+    if not len(known) or known.min() != known.max():
+        return None
+    return column.levels[int(known[0])] if column.levels else f"{known[0]:g}"
 
 
 def _segments(before: Rows, after: Rows) -> Iterable[tuple[str, Rows, Rows]]:
@@ -315,7 +371,7 @@ def _segments(before: Rows, after: Rows) -> Iterable[tuple[str, Rows, Rows]]:
 
 def _compare_column(
     segment: str, one: Column, other: Column, before: Rows, after: Rows,
-    chosen: tuple[Measure, ...], seed: int, skipped: Mapping[str, str],
+    chosen: tuple[Measure, ...], skipped: Mapping[str, str],
 ) -> _ColumnResult:  # fmt: skip
     layout = fit_layout(one)
     reference, current = summarize(one, layout), summarize(other, layout)
@@ -331,18 +387,15 @@ def _compare_column(
     for measure in chosen:
         if one.kind not in measure.kinds:
             continue
-        if measure.family == "drift" and one.name in skipped:
-            continue
-        try:
-            result = measure.function(reference, current, seed=seed) if measure.random else (
-                measure.function(reference, current)
-            )
-        except (ArithmeticError, ValueError) as error:  # one bad column never kills a report
-            result = Result(math.nan, reason=f"{type(error).__name__}: {error}")
-        measured.append(measurement(measure.family, measure.name, result))
+        if role == "target" and measure.name == "missing":
+            continue  # labels come late: that is label coverage, a matter of performance
+        family = "quality" if measure.name in QUALITY else "drift"
+        if family == "quality" or one.name not in skipped:
+            measured.append(measurement(family, measure.name, measure(reference, current)))
     if not segment:
         measured.append(measurement("quality", "type_change", _type_change(one, before, after)))
-    return measured, None if one.name in skipped else _histogram(segment, layout, reference, current)
+    picture = None if one.name in skipped else histogram(one.name, segment, reference, current)
+    return measured, picture
 
 
 def _type_change(one: Column, before: Rows, after: Rows) -> Result:
@@ -350,13 +403,13 @@ def _type_change(one: Column, before: Rows, after: Rows) -> Result:
     bad = after.unreadable.get(one.name, 0)
     return Result(
         bad / after.n if after.n else math.nan,
-        detail={"unreadable": bad, "kind": one.kind, "in_reference": before.unreadable.get(one.name, 0)},
+        detail={
+            "unreadable": bad,
+            "kind": one.kind,
+            "in_reference": before.unreadable.get(one.name, 0),
+        },
         reason="" if after.n else "no rows",
     )
-
-
-def _histogram(segment: str, layout: Layout, reference: Summary, current: Summary) -> Histogram:
-    raise NotImplementedError
 
 
 def _volume(before: Rows, after: Rows, segment: str) -> Measurement:

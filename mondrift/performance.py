@@ -19,8 +19,10 @@ def task_of(schema: Schema, target: Column) -> str:
     """binary, multiclass or regression, from the target's kind and levels in the reference."""
     if target.kind == "numeric":
         return "regression"
-    return "binary" if isinstance(schema.probability, str) or len(target.levels) <= 2 else (
-        "multiclass"
+    return (
+        "binary"
+        if isinstance(schema.probability, str) or len(target.levels) <= 2
+        else ("multiclass")
     )
 
 

@@ -166,7 +166,8 @@ class Schema:
         probability = self.probability
         return {
             **{role: getattr(self, role) for role in _SINGLE},
-            "probability": probability if probability is None or isinstance(probability, str)
+            "probability": probability
+            if probability is None or isinstance(probability, str)
             else dict(probability),
             "positive": self.positive,
             "segments": list(self.segments),
@@ -327,6 +328,8 @@ def _infer_number(series: nw.Series[Any], is_class: bool) -> tuple[Kind, str]:
 
 def _infer_string(series: nw.Series[Any], role: Role) -> tuple[Kind, str]:
     n = len(series) - series.null_count()
+    if n == 0:
+        return "text", "every value is missing in the reference"
     if role == "feature" and n >= 50:
         distinct = series.drop_nulls().n_unique()
         if distinct > n / 2:
@@ -347,7 +350,7 @@ def _infer_objects(series: nw.Series[Any], role: Role, is_class: bool) -> tuple[
     if inferred in ("datetime64", "datetime", "date"):
         return "datetime", ""
     if inferred == "empty":
-        return "numeric", "every value is missing in the reference"
+        return "text", "every value is missing in the reference"
     kinds = sorted({type(value).__name__ for value in native.dropna()})
     return "text", f"mixed types {shown(kinds)}; declare its kind in Schema(kinds=...)"
 

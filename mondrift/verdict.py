@@ -11,7 +11,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -21,13 +21,16 @@ from mondrift.finding import (
     QUALITY,
     Finding,
     accuracy,
-    classic_drift,
-    default_drift,
+    drift,
     quality,
     structure,
 )
 from mondrift.policy import STATUSES, Policy, Status
 
+if TYPE_CHECKING:
+    from mondrift.page.sections import Section
+
+_RANKS = {status: rank for rank, status in enumerate(STATUSES)}
 _ROLE_COLUMNS = ("prediction", "probability", "target")
 
 
@@ -46,13 +49,17 @@ class Verdict:
         object.__setattr__(self, "reason", _summary(self.findings, self.status))
 
     def columns(self) -> dict[str, Finding]:
-        """{column: its worst finding over the whole window}, in the schema's order."""
+        """{column: the finding that gives it its status}: the worst of the whole window's.
+
+        Where nothing is wrong, what became of its distribution is told: `ok`, or why `skipped`.
+        """
         worst: dict[str, Finding] = {}
-        for finding in self.findings:
+        calm = _RANKS["ok"]
+        for finding in self.findings:  # drift comes first
+            known = worst.get(finding.column)
             if finding.segment:
                 continue
-            known = worst.get(finding.column)
-            if known is None or _rank(finding) > _rank(known):
+            if known is None or _rank(finding) > max(_rank(known), calm):
                 worst[finding.column] = finding
         return worst
 
@@ -68,19 +75,20 @@ class Verdict:
     def to_frame(self) -> pd.DataFrame:
         """One row per segment × column × measurement, with the status of its column and family."""
         frame = self.comparison.to_frame()
-        status = {(f.segment, f.column, f.check): f for f in self.findings}
-        keys = list(zip(frame["segment"], frame["column"], frame["measure"], strict=True))
-        found = [
-            status.get((segment, column, measure)) or status.get((segment, column, "drift"))
-            if family != "performance" or (segment, column, measure) in status
-            else None
-            for (segment, column, measure), family in zip(keys, frame["family"], strict=True)
+        found = {(f.segment, f.column, f.check): f for f in self.findings}
+        rows = zip(
+            frame["segment"], frame["column"], frame["family"], frame["measure"], strict=True
+        )
+        judged = [
+            found.get((segment, column, "drift" if family == "drift" else measure))
+            for segment, column, family, measure in rows
         ]
         return frame.assign(
-            adjusted=[f.adjusted if f else math.nan for f in found],
-            status=[f.status if f else "" for f in found],
+            adjusted=[each.adjusted if each else math.nan for each in judged],
+            status=[each.status if each else "" for each in judged],
             reason=[
-                f.reason if f else reason for f, reason in zip(found, frame["reason"], strict=True)
+                each.reason if each else reason
+                for each, reason in zip(judged, frame["reason"], strict=True)
             ],
         )
 
@@ -108,10 +116,58 @@ class Verdict:
     def __repr__(self) -> str:
         return f"<Verdict {self.status}: {self.reason}>"
 
-    def _repr_html_(self) -> str:
-        from mondrift.page.table import verdict_html
+    def _report_sections_(self) -> tuple[Section, ...]:
+        """The banner with its reasons, and a table: one row per column, the worst first."""
+        from mondrift.page.sections import Banner, Spark, Status, Table
 
-        return verdict_html(self)
+        sketches = {each.column: each for each in self.comparison.histograms if not each.segment}
+        rows = []
+        for finding in sorted(self.columns().values(), key=_rank, reverse=True):
+            picture = sketches.get(finding.column)
+            rows.append(
+                (
+                    Status(finding.status),
+                    finding.column,
+                    finding.reason,
+                    finding.statistic,
+                    finding.pvalue,
+                    finding.n_reference,
+                    finding.n_current,
+                    Spark(picture.shares("current"), picture.shares("reference"))
+                    if picture
+                    else None,
+                )
+            )
+        columns = (
+            "status",
+            "column",
+            "reason",
+            "statistic",
+            "p-value",
+            "n reference",
+            "n current",
+            "distribution",
+        )
+        titles = {
+            "ok": "Nothing that matters has changed",
+            "alarm": "Something important changed",
+            "warning": "Something changed",
+            "inconclusive": "There is not enough to say",
+        }
+        return (
+            Banner(self.status, titles[self.status], self.reason),
+            Table(columns, tuple(rows), "What was found, column by column, the worst first"),
+        )
+
+    def _repr_html_(self) -> str:
+        from mondrift.page.page import fragment
+
+        return fragment(self._report_sections_())
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:  # noqa: ARG002  IPython passes them
+        from mondrift.page.sections import mimebundle
+
+        return mimebundle(self._report_sections_(), html=self._repr_html_(), text=repr(self))
 
 
 def judge(comparison: Comparison, policy: Policy | None = None) -> Verdict:
@@ -125,12 +181,11 @@ def judge(comparison: Comparison, policy: Policy | None = None) -> Verdict:
     --------
     >>> import pandas as pd
     >>> from mondrift import compare
-    >>> reference = pd.DataFrame({"x": range(1000)})
-    >>> judge(compare(reference, reference + 400)).status
+    >>> reference = pd.DataFrame({"income": [20.5, 31.0, 44.5, 52.0] * 25})
+    >>> judge(compare(reference, reference + 10)).status
     'alarm'
     """
     policy = policy or Policy()
-    drift = classic_drift if policy.name == "classic" else default_drift
     findings = drift(comparison, policy)
     for check in QUALITY:
         findings += quality(comparison, check, policy)
@@ -143,7 +198,7 @@ def judge(comparison: Comparison, policy: Policy | None = None) -> Verdict:
 
 
 def _rank(finding: Finding) -> int:
-    return STATUSES.index(finding.status)
+    return _RANKS[finding.status]
 
 
 def _whole(findings: Sequence[Finding]) -> Status:
@@ -153,31 +208,37 @@ def _whole(findings: Sequence[Finding]) -> Status:
         return max(flagged, key=_rank).status
     whole = [f for f in findings if not f.segment and f.status != "skipped"]
     unsure = [f for f in whole if f.status == "inconclusive"]
-    if not whole or any(f.role in _ROLE_COLUMNS for f in unsure):
+    compared = any(f.family == "drift" for f in whole)
+    if not compared or any(f.role in _ROLE_COLUMNS for f in unsure):
         return "inconclusive"
     columns = {f.column for f in whole}
     return "inconclusive" if len({f.column for f in unsure}) > 0.2 * len(columns) else "ok"
 
 
 def _summary(findings: Sequence[Finding], status: Status) -> str:
-    """One sentence for people: performance first, then drift, then quality."""
-    whole = [f for f in findings if f.status in ("warning", "alarm") and not f.segment]
-    apart = [f for f in findings if f.status in ("warning", "alarm") and f.segment]
+    """One sentence for people: accuracy first, then drift, then what else is wrong."""
+    flagged = [f for f in findings if f.status in ("warning", "alarm")]
+    whole = [f for f in flagged if not f.segment]
     told = [f.reason for f in whole if f.family == "performance"]
-    drifted = _told([f for f in whole if f.family == "drift"])
+    drifted = {f.column: f for f in whole if f.family == "drift"}
     if drifted:
         judged = {f.column for f in findings if f.family == "drift" and f.status != "skipped"}
-        many = sum(1 for f in whole if f.family == "drift")
-        told.append(f"{many} of {len(judged)} columns drifted: {drifted}")
-    told += [f"{f.column}: {f.reason}" for f in whole if f.family == "quality"]
-    hidden = sorted({f.segment for f in apart} - ({""} if not whole else set()))
-    if apart and not whole:
-        told.append(f"only in segments {shown(hidden)}")
+        names = _told(drifted.values())
+        told.append(f"{len(drifted)} of {len(judged)} columns drifted: {names}")
+    told += [
+        f"{f.column}: {f.reason}"
+        for f in whole
+        if f.family == "quality" and f.column not in drifted
+    ]
     if told:
         return "; ".join(told)
+    if flagged:
+        return f"only in segments {shown(sorted({f.segment for f in flagged}))}"
     if status == "inconclusive":
         unsure = [f for f in findings if f.status == "inconclusive" and not f.segment]
-        return unsure[0].reason if unsure else "nothing could be compared"
+        skipped = [f"{f.column}: {f.reason}" for f in findings if f.status == "skipped"]
+        nothing = ["no column could be compared", *skipped[:3]]
+        return unsure[0].reason if unsure else "; ".join(nothing)
     return "no material change was found"
 
 

@@ -12,6 +12,7 @@ at three times the budget it is stopped and has failed.
 from __future__ import annotations
 
 import argparse
+import ast
 import contextlib
 import importlib.util
 import os
@@ -178,10 +179,10 @@ def outcome(ring: str, code: int, xml: str, seconds: float) -> Outcome:
 
 
 def why_skipped(skipped: ElementTree.Element) -> str:
-    """The reason a test gave; of a whole file, pytest hides it in the element's text."""
+    """The reason a test gave; that of a whole file is the last of a tuple in the text."""
     message = skipped.get("message", "")
     if message == "collection skipped" and skipped.text:
-        message = skipped.text.rpartition("Skipped: ")[2].rstrip("\"')\n ")
+        message = ast.literal_eval(skipped.text)[2].removeprefix("Skipped: ")
     return message
 
 

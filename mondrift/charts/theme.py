@@ -64,7 +64,7 @@ SYMBOLS: dict[str, str] = {
     "inconclusive": "diamond",
     "warning": "triangle-up",
     "alarm": "square",
-    "skipped": "stroke",
+    "skipped": "cross",
 }
 """A shape for each status: no meaning rests on colour alone."""
 

@@ -75,27 +75,28 @@ REFERENCE = tuple(Week(monday, "what the model is measured against") for monday 
 WEEKS = (
     Week(
         date(2013, 2, 25),
-        "A quiet week: only the weather differs from the reference, as weather does.",
+        "A quiet winter week: only the weather differs from the reference, as weather does.",
     ),
     Week(
         date(2013, 4, 22),
-        "Concept drift: half of LaGuardia's flights are late, in fair weather and on the usual "
-        "schedule. Only labels show it, and the segment says where.",
+        "Concept drift: half of LaGuardia's flights land late, in dry weather and on the usual "
+        "schedule, while the scores move slightly the other way. Only labels show it, and the "
+        "segment says where.",
     ),
     Week(
         date(2013, 7, 22),
-        "Drift with harm: the summer moved the weather and lowered the scores, while many more "
-        "flights were late.",
+        "Drift with harm: summer moved the weather and lowered the scores, while many more "
+        "flights landed late at all three airports.",
     ),
     Week(
         date(2013, 9, 2),
-        "Drift without harm: weather and scores are as far from the reference as in July, and the "
-        "model is right more often than ever. Nothing is broken.",
+        "Drift without harm: weather and scores are as far from the reference as in July, and "
+        "the model is right more often than on the reference. Nothing is broken.",
     ),
     Week(
         date(2013, 12, 16),
-        "Harm without drift: scores and schedule are those of the reference, yet far more flights "
-        "are late. Only labels show it.",
+        "Harm without drift: the scores and the airlines' schedule look like the reference's, yet "
+        "far more flights land late at all three airports. Only labels show it.",
     ),
 )
 

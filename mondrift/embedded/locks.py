@@ -15,8 +15,8 @@ _NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
 def hold(path: Path, *, shared: bool = False, seconds: float = 0.0) -> int | None:
     """The descriptor of a lock on `path`, or None when others kept it for `seconds`.
 
-    The lock lasts until every copy of the descriptor is closed: `os.close` it, or pass it to a
-    child, which then holds it to its own end. Raises ServerError where locks or writing fail.
+    The lock lasts until `release`, or until every copy of the descriptor is closed: a child that
+    inherits one holds the lock to its own end. Raises ServerError where locks or writing fail.
     """
     import fcntl  # not on Windows, where nothing here is called
 
@@ -44,18 +44,34 @@ def hold(path: Path, *, shared: bool = False, seconds: float = 0.0) -> int | Non
             raise
 
 
+def release(descriptor: int) -> None:
+    """Give a lock back at once, even if a child forked meanwhile has a copy of its descriptor."""
+    import fcntl
+
+    fcntl.flock(descriptor, fcntl.LOCK_UN)
+    os.close(descriptor)
+
+
+def open_private(path: Path, flags: int) -> int:
+    """Open or make a file that only the owner of its folder may read; a link is not followed.
+
+    Root may work in the home of somebody else: what it makes there is given to that somebody.
+    """
+    descriptor = os.open(path, flags | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    owner = path.parent.stat().st_uid
+    if os.geteuid() == 0 and os.fstat(descriptor).st_uid != owner:
+        os.fchown(descriptor, owner, -1)
+    return descriptor
+
+
 def _open(path: Path) -> int:
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        owner, mine = path.parent.stat().st_uid, os.fstat(descriptor).st_uid
-        if os.geteuid() == 0 and mine != owner:  # root visits somebody's home: leave it usable
-            os.fchown(descriptor, owner, -1)
+        return open_private(path, os.O_RDWR)
     except OSError as error:
         raise ServerError(
             f"Cannot write {str(path)!r}: {error.strerror}. Set MONDRIFT_HOME to a folder that "
             "this user can write, or DATABASE_URL to a PostgreSQL of your own."
         ) from error
-    return descriptor
 
 
 def holders(path: Path) -> int | None:

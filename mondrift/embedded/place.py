@@ -1,4 +1,4 @@
-"""Where the servers live, as whom they run, and whether that can work at all."""
+"""Where the servers live, and whether that can work at all."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import os
 import re
 import secrets
 import stat
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -15,12 +14,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from mondrift.embedded.account import Account, account_for, own_folder, refuse_unreachable
+from mondrift.embedded.locks import open_private
 from mondrift.errors import ServerError
 
 _BRING_YOUR_OWN = "or DATABASE_URL to a PostgreSQL of your own"
 _LONGEST_SOCKET = 103  # bytes: 108 with the closing NUL on Linux, 104 on macOS
 _SOCKET = ".s.PGSQL.5432"
-_UNPRIVILEGED = ("mondrift", "postgres", "nobody", "daemon")
 _NETWORK = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "fuse.sshfs"}
 _NEEDED_MB = 150  # a new data folder takes 40, its write-ahead log and the first rows the rest
 
@@ -38,18 +38,8 @@ def home(environ: Mapping[str, str] = os.environ, cwd: Path | None = None) -> Pa
     if given := environ.get("MONDRIFT_HOME"):
         return Path(os.path.abspath(here / given))  # noqa: PTH100  (resolve() follows links)
     if os.geteuid() == 0:
-        return Path("/var/lib/mondrift") / _short_hash(here)
+        return Path("/var/lib/mondrift") / _short_hash(str(here))
     return here / ".mondrift"
-
-
-@dataclass(frozen=True)
-class Account:
-    """The user that the servers run as; `switch` when that is not the user we are."""
-
-    uid: int
-    gid: int
-    name: str
-    switch: bool
 
 
 @dataclass(frozen=True)
@@ -98,26 +88,42 @@ class Place:
         Called under the start lock. Raises ServerError when the place cannot work.
         """
         self._refuse_network_folder()
-        account = self._account()
-        if account.switch:
-            self._refuse_unreachable(account)
+        refuse_unreachable(self.home, self.account)
         self._make_password()
-        self._make_sockets_folder(account)
-        return account
+        self._make_sockets_folder()
+        return self.account
 
     def make(self) -> None:
         """The home itself: enough to take a lock in it. Raises ServerError."""
-        mode = 0o711 if os.geteuid() == 0 else 0o700  # the servers' user passes through root's
         try:
-            if not self.home.is_dir():
-                self.home.mkdir(mode=mode, parents=True, exist_ok=True)
+            missing = [each for each in (self.home, *self.home.parents) if not each.exists()]
+            for folder in reversed(missing):
+                if os.geteuid() == 0:
+                    folder.mkdir(mode=0o711, exist_ok=True)
+                    folder.chmod(0o711)  # the servers' user passes through, whatever the umask
+                else:
+                    folder.mkdir(mode=0o700, exist_ok=True)
+            if missing:
                 (self.home / ".gitignore").write_text("*\n", encoding="ascii")
+            found = self.home.stat()
         except OSError as error:
             raise ServerError(
                 f"Cannot make the folder {str(self.home)!r} for the embedded servers: "
                 f"{error.strerror}. Set MONDRIFT_HOME to a folder that this user can write, "
                 f"{_BRING_YOUR_OWN}."
             ) from error
+        foreign = os.geteuid() not in (0, found.st_uid)
+        if not stat.S_ISDIR(found.st_mode) or foreign or found.st_mode & stat.S_IWOTH:
+            raise ServerError(
+                f"{str(self.home)!r} is not a folder of this user that others cannot write, so "
+                "they could take over the servers in it. Set MONDRIFT_HOME to such a folder, "
+                f"{_BRING_YOUR_OWN}."
+            )
+
+    @cached_property
+    def account(self) -> Account:
+        """Who runs the servers. Raises ServerError when root finds nobody to do it."""
+        return account_for(self.home)
 
     def refuse_full_disk(self) -> None:
         """Before a data folder is made: is there room? Raises ServerError."""
@@ -129,50 +135,11 @@ class Place:
                 f"{_NEEDED_MB}. Free some, set MONDRIFT_HOME to another disk, {_BRING_YOUR_OWN}."
             )
 
-    def _account(self) -> Account:
-        me = os.geteuid()
-        if me != 0:
-            return Account(me, os.getegid(), _user_name(me) or str(me), switch=False)
-        for path in (self.home / "postgres", self.home / "valkey", self.home):
-            owner = path.stat() if path.is_dir() else None
-            if owner and owner.st_uid != 0:  # whoever owns the data goes on owning it
-                name = _user_name(owner.st_uid) or str(owner.st_uid)
-                return Account(owner.st_uid, owner.st_gid, name, switch=True)
-        return _unprivileged()
-
-    def _refuse_unreachable(self, account: Account) -> None:
-        """As root: may we change user at all, and can that user get to the home?"""
-        try:
-            entered = subprocess.run(
-                ["/bin/sh", "-c", 'cd "$1"', "sh", str(self.home)],
-                user=account.uid,
-                group=account.gid,
-                extra_groups=[],
-                stderr=subprocess.DEVNULL,
-                cwd="/",
-                check=False,
-            )
-        except (PermissionError, ValueError, subprocess.SubprocessError) as error:
-            raise _no_change_of_user(account) from error
-        if entered.returncode != 0:
-            raise ServerError(
-                f"As root the embedded servers run as user {account.name!r}, who cannot enter "
-                f"{str(self.home)!r}. Set MONDRIFT_HOME to a folder all of whose parents others "
-                "may pass through (mode 711), or leave it unset for one below /var/lib/mondrift."
-            )
-
     def _refuse_network_folder(self) -> None:
-        try:
-            mounts = Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            return  # macOS: initdb and the locks will say it in their own words
-        kind = filesystem(self.home, mounts)
-        if kind in _NETWORK:
-            raise ServerError(
-                f"{str(self.home)!r} is on a network folder ({kind}), where a database that "
-                "several machines see can be destroyed. Set MONDRIFT_HOME to a local folder, "
-                f"{_BRING_YOUR_OWN}."
-            )
+        table = Path("/proc/self/mounts")
+        if table.exists():  # not on macOS
+            text = table.read_text(encoding="utf-8", errors="replace")
+            refuse_network_folder(self.home, text)
 
     def _make_password(self) -> None:
         path = self.home / "password"
@@ -185,47 +152,60 @@ class Place:
             )
         aside = self.home / ".password"
         aside.unlink(missing_ok=True)
-        descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        with os.fdopen(open_private(aside, os.O_WRONLY), "w", encoding="ascii") as file:
             file.write(secrets.token_urlsafe(32))
             file.flush()
-            os.fsync(descriptor)
-        self.give_to_owner(aside)
+            os.fsync(file.fileno())
         aside.rename(path)
 
-    def give_to_owner(self, path: Path) -> None:
-        """What root makes in somebody's home belongs to that somebody."""
-        if os.geteuid() == 0:
-            os.chown(path, self.home.stat().st_uid, -1)
+    def sockets_are_private(self) -> bool:
+        """False when there is no folder for the sockets yet. Raises ServerError when others own it.
 
-    def _make_sockets_folder(self, account: Account) -> None:
-        run = self.home / "run"
-        if not run.is_symlink() and not run.exists() and not _fits(run):
-            name = f"mondrift-{account.uid}-{_short_hash(self.home)}"
+        Asked before each connection: a short folder for temporary files may have been swept away
+        and made anew by somebody who would like to learn the password.
+        """
+        try:
+            if self.sockets.name not in ("run", self._short_name()):
+                return False  # the home was copied, and this is still the original's
+            found = self.sockets.lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        private = stat.S_ISDIR(found.st_mode) and stat.S_IMODE(found.st_mode) & 0o077 == 0
+        if private and found.st_uid == self.account.uid:
+            return True
+        raise ServerError(
+            f"{str(self.sockets)!r} is not a private folder (mode 700) of user "
+            f"{self.account.name!r}, so others could listen in. Remove it, or set MONDRIFT_HOME "
+            "to another folder."
+        )
+
+    def _make_sockets_folder(self) -> None:
+        if self.sockets_are_private():
+            return
+        run, name = self.home / "run", self._short_name()
+        if run.is_symlink():
+            run.unlink()
+        if not _fits(run):
             temporary = Path(tempfile.gettempdir()).resolve() / name
             run.symlink_to(temporary if _fits(temporary) else Path("/tmp") / name)  # noqa: S108
-        folder = self.sockets
-        own_folder(folder, account)
+        if not self.sockets_are_private():
+            own_folder(self.sockets, self.account)
+
+    def _short_name(self) -> str:
+        """Of this very folder, by whatever path it is seen; a copy of it gets another."""
+        found = self.home.stat()
+        return f"mondrift-{self.account.uid}-{_short_hash(f'{found.st_dev}:{found.st_ino}')}"
 
 
-def own_folder(folder: Path, account: Account) -> None:
-    """Make `folder`, private to the account; refuse one that somebody else put there."""
-    try:
-        folder.mkdir(mode=0o700)
-        if account.switch:
-            os.chown(folder, account.uid, account.gid)
-    except FileExistsError:
-        found = folder.lstat()
-        private = stat.S_ISDIR(found.st_mode) and stat.S_IMODE(found.st_mode) & 0o077 == 0
-        if not private or found.st_uid != account.uid:
-            raise ServerError(
-                f"{str(folder)!r} is not a private folder (mode 700) of user {account.name!r}, "
-                "so others could listen in. Remove it, or set MONDRIFT_HOME to another folder."
-            ) from None
-    except PermissionError as error:
-        if account.switch:
-            raise _no_change_of_user(account) from error
-        raise
+def refuse_network_folder(folder: Path, mounts: str) -> None:
+    """`mounts` is a table as in /proc/self/mounts. Raises ServerError."""
+    kind = filesystem(folder, mounts)
+    if kind in _NETWORK:
+        raise ServerError(
+            f"{str(folder)!r} is on a network folder ({kind}), where a database that several "
+            "machines see can be destroyed. Set MONDRIFT_HOME to a local folder, "
+            f"{_BRING_YOUR_OWN}."
+        )
 
 
 def filesystem(path: Path, mounts: str) -> str:
@@ -243,48 +223,13 @@ def filesystem(path: Path, mounts: str) -> str:
     return kind
 
 
-def refuse_windows() -> None:
+def refuse_windows(platform: str = sys.platform) -> None:
     """The embedded servers need Unix sockets and locks. Raises ServerError on Windows."""
-    if sys.platform == "win32":
+    if platform == "win32":
         raise ServerError(
             "There are no embedded servers on Windows. Set DATABASE_URL to a PostgreSQL (15 or "
             "newer) and, for the cache, REDIS_URL; or run mondrift in WSL."
         )
-
-
-def _unprivileged() -> Account:
-    import pwd
-
-    for name in _UNPRIVILEGED:
-        try:
-            entry = pwd.getpwnam(name)
-        except KeyError:
-            continue
-        if entry.pw_uid != 0:
-            return Account(entry.pw_uid, entry.pw_gid, name, switch=True)
-    raise ServerError(
-        "PostgreSQL refuses to run as root, and none of the users "
-        f"{list(_UNPRIVILEGED)} exists to run it. Add one (useradd --system mondrift), run "
-        "mondrift as an ordinary user, or set DATABASE_URL to a PostgreSQL of your own."
-    )
-
-
-def _no_change_of_user(account: Account) -> ServerError:
-    return ServerError(
-        f"PostgreSQL refuses to run as root, and this root may not become {account.name!r} (a "
-        "container without the capabilities SETUID, SETGID and CHOWN?). Run the container as "
-        "an ordinary user, give it these capabilities, or set DATABASE_URL to a PostgreSQL of "
-        "your own."
-    )
-
-
-def _user_name(uid: int) -> str | None:
-    import pwd
-
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return None
 
 
 def _fits(folder: Path) -> bool:
@@ -293,5 +238,5 @@ def _fits(folder: Path) -> bool:
     return len(os.fsencode(path)) <= _LONGEST_SOCKET and bool(re.fullmatch(r"[\w./ +-]+", path))
 
 
-def _short_hash(path: Path) -> str:
-    return hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
+def _short_hash(text: str) -> str:
+    return hashlib.sha256(os.fsencode(text)).hexdigest()[:16]

@@ -7,6 +7,7 @@ a pid in a file may be a stranger's by now.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -14,28 +15,52 @@ import subprocess
 import sys
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from mondrift.embedded.locks import hold
-from mondrift.embedded.place import Account, Place
+from mondrift.embedded.account import Account
+from mondrift.embedded.locks import hold, open_private, release
+from mondrift.embedded.place import Place
 from mondrift.errors import ServerError
 
 START_SECONDS = 120.0  # recovery after a crash reads the write-ahead log first
 STOP_SECONDS = 60.0
 _LARGEST_LOG = 10 * 2**20
+_PROGRAMS = ("postgres", "valkey-server", "redis-server")
 
 
 @dataclass(frozen=True)
-class Server:
+class Server(ABC):
     """One server of a place: its name is its folder, its log and its lock."""
 
     name: str
     label: str
     place: Place
+
+    @property
+    @abstractmethod
+    def socket(self) -> Path:
+        """Where it listens; nothing listens on TCP."""
+
+    @property
+    @abstractmethod
+    def url(self) -> str:
+        """For a client, password included."""
+
+    @abstractmethod
+    def version(self) -> str | None:
+        """Its version after a round trip; None when it does not (yet) answer.
+
+        Raises ServerError when something is there that cannot be used.
+        """
+
+    @abstractmethod
+    def stop(self) -> bool:
+        """Ask it to stop, everything written. Does not wait; False when it cannot be asked."""
 
     @property
     def data(self) -> Path:
@@ -52,17 +77,16 @@ class Server:
         """Held by every process of it."""
         return self.place.home / f"{self.name}.lock"
 
-    def spawn(self, command: list[str], account: Account, stdin: str = "") -> _Child:
+    def spawn(self, command: list[str], account: Account, lock: int, stdin: str = "") -> Child:
         """Start it in a session of its own, so that it outlives us; `stdin` is its configuration.
 
-        Called under the start lock, when nothing answers on its socket.
+        Called under the start lock, when nothing answers; `lock` comes from `outlived` and is
+        closed here.
         """
-        descriptor = self.outlived()
-        _shorten(self.log)
         try:
-            with self.log.open("ab") as log:
-                self.place.give_to_owner(self.log)
-                start = log.tell()
+            _shorten(self.log)
+            with os.fdopen(open_private(self.log, os.O_WRONLY | os.O_APPEND), "ab") as log:
+                start = log.seek(0, os.SEEK_END)
                 process = subprocess.Popen(
                     command,
                     stdin=subprocess.PIPE,
@@ -72,7 +96,7 @@ class Server:
                     env=environment(),
                     start_new_session=True,
                     umask=0o077,
-                    pass_fds=[descriptor],
+                    pass_fds=[lock],
                     user=account.uid if account.switch else None,
                     group=account.gid if account.switch else None,
                     extra_groups=[] if account.switch else None,
@@ -80,16 +104,20 @@ class Server:
         except OSError as error:
             raise ServerError(f"{command[0]} cannot be started: {error}") from error
         finally:
-            os.close(descriptor)  # from here on the server alone holds its lock
+            os.close(lock)  # from here on the server alone holds its lock
         assert process.stdin
-        process.stdin.write(stdin.encode())
-        process.stdin.close()
+        with contextlib.suppress(BrokenPipeError), process.stdin as pipe:
+            pipe.write(stdin.encode())
         # Reaped as soon as it ends: a zombie's pid would look alive to the next postgres.
         threading.Thread(target=process.wait, name=f"reap-{self.name}", daemon=True).start()
-        return _Child(self, process, start)
+        return Child(self, process, start)
 
     def outlived(self) -> int:
-        """Wait until no process of an earlier server lives, end what does not go; its lock."""
+        """Wait until no process of an earlier server lives, end what does not go; its lock.
+
+        After a kill -9 of postgres its other processes see that and go by themselves.
+        """
+        end(self.processes(deleted=True), signal.SIGKILL)
         for seconds, number in (
             (2.0, signal.SIGINT),  # postgres alone: stop in order; a backend: cancel
             (10.0, signal.SIGQUIT),
@@ -99,28 +127,32 @@ class Server:
             descriptor = hold(self.lock, seconds=seconds)
             if descriptor is not None:
                 return descriptor
-            for pid in self.processes() if number else ():
-                _signal(pid, number)
+            end(self.processes(), number)
         raise ServerError(
             f"A process of an earlier {self.label} still holds {str(self.lock)!r} but does not "
             f"answer (processes: {self.processes() or 'not known'}). End it, then try again."
         )
 
-    def processes(self) -> list[int]:
-        """The processes that work in its data folder, oldest first (Linux; elsewhere none)."""
+    def processes(self, *, deleted: bool = False) -> list[int]:
+        """The server processes that work in its data folder (Linux; elsewhere none).
+
+        `deleted`: those of a folder of that name which somebody has deleted under them.
+        """
+        folder = f"{self.data} (deleted)" if deleted else str(self.data)
         found = []
         for entry in Path("/proc").glob("[0-9]*"):
             try:
-                if (entry / "cwd").readlink() == self.data:
+                here = str((entry / "cwd").readlink()) == folder
+                if here and (entry / "exe").readlink().name.startswith(_PROGRAMS):
                     found.append(int(entry.name))
-            except OSError:  # gone meanwhile, or not ours
+            except OSError:  # gone meanwhile, a zombie, or not ours
                 continue
         return sorted(found)
 
-    def wait_until_gone(self, seconds: float = STOP_SECONDS) -> None:
-        """Wait for its lock; beyond `seconds` it is ended the hard way."""
-        descriptor = hold(self.lock, seconds=seconds)
-        os.close(descriptor if descriptor is not None else self.outlived())
+    def wait_until_gone(self) -> None:
+        """Wait for its lock; beyond STOP_SECONDS it is ended the hard way."""
+        descriptor = hold(self.lock, seconds=STOP_SECONDS)
+        release(descriptor if descriptor is not None else self.outlived())
 
     def alive(self) -> bool:
         """Whether any process of it lives, whether or not it answers."""
@@ -128,12 +160,28 @@ class Server:
             return False
         descriptor = hold(self.lock)
         if descriptor is not None:
-            os.close(descriptor)
+            release(descriptor)
         return descriptor is None
+
+    def comes_up(self) -> bool:
+        """Wait for one that listens but does not answer yet, being busy with its recovery."""
+        deadline = time.monotonic() + START_SECONDS
+        while self.version() is None:
+            listening = connect(self.socket)
+            if listening is None:
+                return False
+            listening.close()
+            if time.monotonic() > deadline:
+                raise ServerError(
+                    f"{self.label} in {str(self.place.home)!r} is still recovering after "
+                    f"{START_SECONDS:.0f} s. Try again later; its log is {self.log}."
+                )
+            time.sleep(0.02)
+        return True
 
 
 @dataclass(frozen=True)
-class _Child:
+class Child:
     """A server that was started and has perhaps not come up yet."""
 
     server: Server
@@ -181,10 +229,11 @@ def connect(path: Path, seconds: float = 5.0) -> socket.socket | None:
     return connection
 
 
-def end(pids: Iterable[int], number: signal.Signals) -> None:
-    """Send a signal to each, whether or not it is still there."""
-    for pid in pids:
-        _signal(pid, number)
+def end(pids: Iterable[int], number: signal.Signals | None) -> None:
+    """Send a signal to each, whether or not it is still there; None sends nothing."""
+    for pid in pids if number else ():
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, number or 0)
 
 
 def exit_on_sigterm() -> None:
@@ -195,17 +244,8 @@ def exit_on_sigterm() -> None:
     signal.signal(signal.SIGTERM, _leave)
 
 
-def _leave(number: int, frame: FrameType | None) -> NoReturn:
+def _leave(number: int, _frame: FrameType | None) -> NoReturn:
     sys.exit(128 + number)
-
-
-def _signal(pid: int, number: signal.Signals | None) -> None:
-    if number is None:
-        return
-    try:
-        os.kill(pid, number)
-    except (ProcessLookupError, PermissionError):
-        return
 
 
 def _shorten(log: Path) -> None:

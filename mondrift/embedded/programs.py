@@ -10,12 +10,13 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 
+from mondrift.embedded.account import Account
 from mondrift.errors import ServerError
 
 _POSTGRES_WHEELS = {
@@ -82,7 +83,48 @@ class Programs:
     def found(cls) -> Programs:
         """Everything this machine has: wheels first, then the PATH."""
         wheels = [each for package in _POSTGRES_WHEELS for each in postgres_in_wheel(package)]
-        return cls(tuple([*wheels, *_postgres_of_machine()]), tuple(_redis()))
+        return cls((*wheels, *_postgres_of_machine()), tuple(_redis()))
+
+
+def runnable(programs: Sequence[Program], complaints: list[str]) -> Iterator[Program]:
+    """Those that run on this machine; what the others said goes to `complaints`."""
+    for program in programs:
+        try:
+            _ = program.version
+        except ServerError as error:
+            complaints.append(str(error))
+        else:
+            yield program
+
+
+def readable(program: Program, account: Account, home: Path) -> Program:
+    """The program, or a copy below `home` when root's servers cannot run the original."""
+    if not account.switch:
+        return program
+    try:
+        done = subprocess.run(
+            [program.path, "--version"],
+            user=account.uid,
+            group=account.gid,
+            extra_groups=[],
+            capture_output=True,
+            cwd="/",
+            check=False,
+        )
+        if done.returncode == 0:
+            return program
+    except PermissionError:
+        pass
+    if not program.parts:
+        raise ServerError(
+            f"As root the embedded servers run as user {account.name!r}, who cannot run "
+            f"{program.path} ({program.source}). Install it where everybody can read it, use the "
+            "wheel, or run mondrift as an ordinary user."
+        )
+    copies = home / "programs"
+    copies.mkdir(exist_ok=True)
+    copies.chmod(0o755)
+    return program.copied_to(copies)
 
 
 def postgres_in_wheel(package: str) -> list[Program]:

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from mondrift.errors import shown
 from mondrift.metrics.intervals import FEWEST, on_logit, too_few
 from mondrift.metrics.metric import Value
 from mondrift.metrics.outcomes import Outcomes
@@ -30,7 +29,7 @@ def roc_auc(outcomes: Outcomes) -> Value:
     >>> score = np.concatenate((np.arange(50), np.arange(50) + 25)) / 100
     >>> value = roc_auc(Outcomes("binary", target, probability=score))
     >>> print(f"{value.value:.4f} ({value.low:.3f} to {value.high:.3f})")
-    0.8750 (0.791 to 0.928)
+    0.8750 (0.793 to 0.927)
     """
     if outcomes.task == "multiclass":
         return _one_against_rest(outcomes)
@@ -77,7 +76,7 @@ def _interval(outcomes: Outcomes, ranking: Ranking, influence: Influence) -> Val
     counts = (int(ranking.positives.sum()), int(ranking.negatives.sum()))
     variance = ranking.variance(influence)
     if min(counts) < FEWEST:
-        reason = too_few("positives" if counts[0] < counts[1] else "negatives", min(counts))
+        reason = too_few("positives" if counts[0] <= counts[1] else "negatives", min(counts))
     else:
         reason = ""
     return _value(outcomes, influence.value, variance, influence.df, reason)
@@ -99,9 +98,11 @@ def _one_against_rest(outcomes: Outcomes) -> Value:
     target, scores, excluded = outcomes.scored
     sizes = np.bincount(target, minlength=outcomes.classes) if len(target) else np.zeros(0, int)
     seen = np.flatnonzero(sizes)
-    if len(seen) < 2:
+    if len(seen) == 0:
+        return Value.undefined(NO_SCORES, 0, excluded)
+    if len(seen) == 1:
         only = f"only one class: all {len(target):,} rows are {outcomes.label(int(seen[0]))}"
-        return Value.undefined(only if len(target) else NO_SCORES, len(target), excluded)
+        return Value.undefined(only, len(target), excluded)
     parts, dfs, values = [], [], []
     rows = np.zeros(len(target))
     for code in seen:
@@ -120,5 +121,6 @@ def _one_against_rest(outcomes: Outcomes) -> Value:
     absent = [outcomes.label(int(code)) for code in np.flatnonzero(sizes == 0)]
     if not absent:
         return value
-    noted = f"{shown(absent)} not seen, left out"
+    more = f" and {len(absent) - 3} more" if len(absent) > 3 else ""
+    noted = f"left out, for no row has it: {', '.join(absent[:3])}{more}"
     return replace(value, reason="; ".join(filter(None, (noted, value.reason))))

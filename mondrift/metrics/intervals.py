@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+from numpy.typing import NDArray
 from scipy.special import betaincinv, ndtri, stdtrit
 
 from mondrift.metrics.metric import Value
@@ -111,10 +113,10 @@ def difference(reference: Value, current: Value) -> Value:
     if reference.level != current.level:
         reason = f"intervals at {reference.level:.3g} and {current.level:.3g} do not combine"
         return Value(change, n=n, excluded=excluded, reason=reason)
-    for where, side in (("reference", reference), ("current", current)):
-        if side.low is None or side.high is None:
-            return Value(change, n=n, excluded=excluded, reason=f"{where}: {side.reason}")
-    assert None not in (reference.low, reference.high, current.low, current.high)
+    if reference.low is None or reference.high is None:
+        return Value(change, n=n, excluded=excluded, reason=f"reference: {reference.reason}")
+    if current.low is None or current.high is None:
+        return Value(change, n=n, excluded=excluded, reason=f"current: {current.reason}")
     low, high = _combined(
         current.value, current.low, current.high, reference.value, reference.low, reference.high
     )
@@ -137,7 +139,7 @@ def on_logit(value: float, error: float, df: float, level: float = 0.95) -> tupl
 
     >>> low, high = on_logit(0.9, 0.02, df=99)
     >>> print(f"{low:.3f} to {high:.3f}")
-    0.852 to 0.933
+    0.853 to 0.933
     """
     half = float(stdtrit(df, (1 + level) / 2)) * error / (value * (1 - value))
     odds = math.log(value / (1 - value))
@@ -157,6 +159,22 @@ def on_log(value: float, error: float, df: float, level: float = 0.95) -> tuple[
 
 def _expit(x: float) -> float:
     return 1 / (1 + math.exp(-x)) if x >= 0 else (e := math.exp(max(x, -700.0))) / (1 + e)
+
+
+def effective_number(
+    values: NDArray[np.float64], counts: NDArray[np.float64] | None = None
+) -> float:
+    """How many rows carry a sum of non-negative values: Kish's (Σ v)² / Σ v², from 1 to n.
+
+    `counts` says how often each value occurs. Used as degrees of freedom where a few rows carry
+    most of an error. Zero when all values are.
+
+    >>> effective_number(np.array([1.0, 1, 1, 1])), effective_number(np.array([9.0, 0, 0, 0]))
+    (4.0, 1.0)
+    """
+    weights = np.ones(len(values)) if counts is None else counts
+    squares = float(weights @ values**2)
+    return float(weights @ values) ** 2 / squares if squares > 0 else 0.0
 
 
 def too_few(name: str, count: int, fewest: int = FEWEST) -> str:

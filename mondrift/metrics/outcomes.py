@@ -81,13 +81,21 @@ class Outcomes:
                     f"{name} has code {int(values.max())}, but labels has only "
                     f"{len(self.labels)}: {shown(self.labels)}."
                 )
-        if self.task == "multiclass" and self.probability is not None:
-            shape, wanted = self.probability.shape, self.classes
-            if self.probability.ndim != 2 or shape[1] < wanted:
+        if self.probability is not None:
+            self._check_columns(self.probability.shape)
+
+    def _check_columns(self, shape: tuple[int, ...]) -> None:
+        if self.task == "binary":
+            if len(shape) > 2 or (len(shape) == 2 and shape[1] <= self.positive):
                 raise InputError(
-                    f"probability has shape {shape}; a multiclass task with {wanted} classes "
-                    f"takes one column per code: (n, {wanted})."
+                    f"probability has shape {shape}; a binary task takes P(positive), shape (n,), "
+                    f"or one column per code, of which the positive's is {self.positive}."
                 )
+        elif len(shape) != 2 or shape[1] < self.classes:
+            raise InputError(
+                f"probability has shape {shape}; a multiclass task with {self.classes} classes "
+                f"takes one column per code: (n, {self.classes})."
+            )
 
     @cached_property
     def classes(self) -> int:
@@ -155,7 +163,8 @@ def positive_code(positive: int | str, labels: tuple[str, ...]) -> int:
     """
     if not isinstance(positive, str):
         code = int(positive)
-        if code < 0 or (labels and code >= len(labels)):
+        # one level only: the window just has no positive, which the metrics say themselves
+        if code < 0 or (len(labels) > 1 and code >= len(labels)):
             raise InputError(f"positive={code} is not a code of labels {shown(labels)}.")
         return code
     if positive not in labels:

@@ -1,7 +1,7 @@
 """Positives and negatives in the order of a score, from one sort.
 
-ROC AUC and average precision both come from counts of positives and negatives per distinct
-score (ties are exact), and both have a standard error in the same pass, as a sum of squared influences of rows.
+ROC AUC and average precision both come from counts of positives and negatives per distinct score
+(ties are exact), with a standard error in the same pass: the sum of squared influences of rows.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from mondrift.metrics.intervals import effective_number
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -68,9 +70,14 @@ class Ranking:
         at_positive, at_negative = (wrong - above) / m, (wrong - below) / n
         part_m = float(self.positives @ at_positive**2) * m / max(m - 1, 1)
         part_n = float(self.negatives @ at_negative**2) * n / max(n - 1, 1)
+        if wrong > 0.5:  # the rarer kind of pair, so that turning the score round mirrors all
+            above, below = 1 - above, 1 - below
         df = satterthwaite(
             [part_m, part_n],
-            [_effective(self.positives, above) - 2, _effective(self.negatives, below) - 2],
+            [
+                effective_number(above, self.positives) - 2,
+                effective_number(below, self.negatives) - 2,
+            ],
         )
         return Influence(1 - wrong, at_positive, at_negative, df)
 
@@ -113,9 +120,3 @@ def satterthwaite(parts: Sequence[float], df: Sequence[float]) -> float:
     """
     bottom = sum(part**2 / max(each, 1.0) for part, each in zip(parts, df, strict=True))
     return sum(parts) ** 2 / bottom if bottom > 0 else 1.0
-
-
-def _effective(counts: Floats, share: Floats) -> float:
-    """Kish's effective number of rows behind a sum: (Σ share)² / Σ share²."""
-    squares = float(counts @ share**2)
-    return float(counts @ share) ** 2 / squares if squares > 0 else 0.0

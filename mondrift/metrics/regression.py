@@ -1,8 +1,18 @@
 """Errors of a regression: mean absolute, root mean square, percentage, R², bias.
 
 Every interval is that of a mean (delta method, Student's t), on the scale where the estimate is
-closest to symmetric; none below 30 rows, for the spread of heavy-tailed errors is not seen there.
-Measured coverage at n = 30 / 100 / 1000 in `tests/metrics/test_coverage.py`.
+closest to symmetric. The degrees of freedom come from the effective number of rows that carry the
+mean. There is none below 30 rows, and none where fewer than a twelfth of the rows carry it: such
+tails hide their largest errors.
+
+Measured coverage at n = 30 / 100 / 1000 (2000 replicates):
+
+- normal errors: MAE .97 .96 .95, RMSE .97 .96 .95, R² .98 .97 .95, bias .96 .95 .94
+- t with 5 df: MAE .98 .95 .94, RMSE .94 .92 .93, R² .98 .95 .94
+- exponential: MAE .94 .95 .94, RMSE .85 .90 .93, R² .94 .94 .94, bias .92 .94 .95
+- lognormal: MAE .91 .93 .94, bias .88 .92 .94
+- t with 3 df, lognormal: RMSE and R² have an interval in 93 % of windows down to none, and it is
+  not to be trusted there (RMSE .86 .75 .52 with t3): their squares have no variance to estimate
 """
 
 from __future__ import annotations
@@ -13,12 +23,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from mondrift.metrics.intervals import TRUSTED, on_log, too_few
+from mondrift.metrics.intervals import TRUSTED, effective_number, on_log, too_few
 from mondrift.metrics.metric import Value
 from mondrift.metrics.outcomes import Outcomes
 
 Floats = NDArray[np.float64]
 NO_ROWS = "no rows with finite target and prediction"
+CARRIED_BY = 1 / 12
 OVERFLOW = "the errors are too large for a float"
 
 
@@ -100,12 +111,12 @@ def r2(outcomes: Outcomes) -> Value:
     value = float(1 - ratio)
     if not math.isfinite(value):
         return Value.undefined(OVERFLOW, n, excluded)
-    if n < TRUSTED:
-        return Value(value, None, None, n, excluded, too_few("rows", n, TRUSTED))
-    if ratio == 0:
-        return Value(value, None, None, n, excluded, "no interval: there is no error")
+    reason = _no_interval(squares)
+    if reason:
+        return Value(value, None, None, n, excluded, reason)
     slopes = squares / squares.mean() - total / total.mean()
-    low, high = on_log(float(ratio), float(ratio * slopes.std(ddof=1)) / math.sqrt(n), n - 1)
+    error = float(ratio * slopes.std(ddof=1)) / math.sqrt(n)
+    low, high = on_log(float(ratio), error, _df(squares))
     return Value(value, 1 - high, 1 - low, n, excluded, method="delta method, log(1 - R²)")
 
 
@@ -137,6 +148,24 @@ def _scaled(outcomes: Outcomes) -> tuple[float, Floats]:
     return scale, errors / scale
 
 
+def _no_interval(values: Floats) -> str:
+    """Why the mean of these non-negative values gets no interval, if so."""
+    n = len(values)
+    if n < TRUSTED:
+        return too_few("rows", n, TRUSTED)
+    if float(np.ptp(values)) == 0:
+        return "no interval: the errors do not vary"
+    carried = effective_number(values)
+    if carried < n * CARRIED_BY:
+        return f"no interval: heavy tails, about {carried:.0f} of {n:,} rows carry the value"
+    return ""
+
+
+def _df(values: Floats) -> float:
+    """Half the effective number less one: chosen by simulation, exact for nothing."""
+    return max(effective_number(values) / 2 - 1, 1.0)
+
+
 def _positive_mean(
     outcomes: Outcomes, values: Floats, scale: float, left_out: int = 0, noted: str = ""
 ) -> Value:
@@ -145,15 +174,10 @@ def _positive_mean(
     mean = float(values.mean()) if n else math.nan
     if not math.isfinite(mean) or not math.isfinite(scale):
         return Value.undefined(OVERFLOW if n else NO_ROWS, n, excluded)
-    reason = ""
-    error = float(values.std(ddof=1)) / math.sqrt(n) if n > 1 else 0.0
-    if n < TRUSTED:
-        reason = too_few("rows", n, TRUSTED)
-    elif error == 0:
-        reason = "no interval: the errors do not vary"
+    reason = _no_interval(values)
     if reason:
         reason = "; ".join(filter(None, (noted, reason)))
         return Value(mean * scale, None, None, n, excluded, reason)
-    low, high = on_log(mean, error, n - 1)
+    low, high = on_log(mean, float(values.std(ddof=1)) / math.sqrt(n), _df(values))
     method = "mean, log scale, Student's t"
     return Value(mean * scale, low * scale, high * scale, n, excluded, noted, method)

@@ -104,9 +104,7 @@ def _quote(lines: list[str], at: int, shift: int) -> tuple[int, Markup]:
     return end, Markup("<blockquote>{}</blockquote>").format(markdown(inner, shift=shift))
 
 
-def _items(
-    lines: list[str], at: int, mark: re.Pattern[str], tag: str
-) -> tuple[int, Markup]:
+def _items(lines: list[str], at: int, mark: re.Pattern[str], tag: str) -> tuple[int, Markup]:
     items: list[str] = []
     while at < len(lines):
         match = mark.match(lines[at])
@@ -118,7 +116,7 @@ def _items(
             break
         at += 1
     body = Markup("").join(Markup("<li>{}</li>").format(_inline(item)) for item in items)
-    return at, Markup("<{0}>{1}</{0}>").format(Markup(tag), body)  # tag is "ul" or "ol"
+    return at, Markup("<{0}>{1}</{0}>").format(tag, body)
 
 
 def _inline(text: str) -> Markup:

@@ -1,19 +1,16 @@
 """What a page is made of: sections that are plain, frozen and JSON-valid, so they travel.
 
-A notebook's output carries its sections under the mimetype `MIME`; the exporter builds the page
-from them and never from somebody's HTML. `Chart.spec` is a Vega-Lite spec with inline data.
+`mondrift.page.wire` turns them into JSON and back, for a notebook's outputs.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 from mondrift.errors import ReportError, nearest, shown
-
-MIME = "application/vnd.mondrift.v1+json"
 
 STATUS_WORDS: dict[str, str] = {
     "ok": "OK",
@@ -120,8 +117,8 @@ class Image:
 class Table:
     """Rows of cells below column names; `caption` says what the rows are.
 
-    >>> Table(("column", "status"), (("income", Status("alarm")),)).to_dict()["columns"]
-    ['column', 'status']
+    >>> Table(["column", "status"], [["income", Status("alarm")]]).columns
+    ('column', 'status')
     """
 
     columns: tuple[str, ...]
@@ -138,10 +135,6 @@ class Table:
                     f"Row {number} of table {self.caption!r} has {len(row)} cells, "
                     f"but there are {len(self.columns)} columns."
                 )
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-valid; read back by `section_from_dict`."""
-        return section_to_dict(self)
 
 
 @dataclass(frozen=True)
@@ -216,96 +209,19 @@ class Reportable(Protocol):
     def _report_sections_(self) -> tuple[Section, ...]: ...
 
 
-_PARTS: dict[str, type[Any]] = {
-    part.__name__.lower(): part
-    for part in (
-        *(Heading, Text, Markdown, Code, Image, Table, Chart, Figures, Figure, Banner, Details),
-        *(Status, Spark),
-    )
-}
-_SECTIONS = (Heading, Text, Markdown, Code, Image, Table, Chart, Figures, Banner, Details)
-
-
-def section_to_dict(part: Any) -> dict[str, Any]:
-    """A section or cell as JSON-valid data, `{"type": "heading", "text": …, "level": 2}`.
-
-    >>> section_to_dict(Heading("Inputs"))
-    {'type': 'heading', 'text': 'Inputs', 'level': 2}
-    """
-    plain: dict[str, Any] = {"type": type(part).__name__.lower()}
-    for name in part.__dataclass_fields__:
-        plain[name] = _plain(getattr(part, name), free=name == "spec")
-    return plain
-
-
-def section_from_dict(plain: Mapping[str, Any]) -> Section:
-    """The section that `section_to_dict` wrote. Raises ReportError for anything else.
-
-    >>> section_from_dict({"type": "heading", "text": "Inputs", "level": 2})
-    Heading(text='Inputs', level=2)
-    """
-    part = _part_from_dict(plain)
-    if not isinstance(part, _SECTIONS):
-        raise ReportError(f"A {type(part).__name__} is a part of a section, not a section.")
-    return part
-
-
 def mimebundle(sections: Iterable[Section], *, html: str, text: str) -> dict[str, Any]:
     """What an object's `_repr_mimebundle_` returns so that it shows in a notebook and is exported.
 
     JupyterLab shows `html` (see `mondrift.page.page.fragment`), a terminal `text`; the exporter
     reads only the sections.
     """
+    from mondrift.page.wire import MIME, section_to_dict  # wire knows every section above
+
     return {
         MIME: {"sections": [section_to_dict(section) for section in sections]},
         "text/html": html,
         "text/plain": text,
     }
-
-
-def _plain(value: Any, *, free: bool) -> Any:
-    if type(value).__name__.lower() in _PARTS and hasattr(value, "__dataclass_fields__"):
-        return section_to_dict(value)
-    if isinstance(value, Mapping):
-        return {str(key): _plain(each, free=free) for key, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(each, free=free) for each in value]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if value is None or isinstance(value, (str, int)):
-        return value
-    raise ReportError(f"A {type(value).__name__} cannot be part of a section: {value!r:.80}")
-
-
-def _part_from_dict(plain: Mapping[str, Any]) -> Any:
-    part = _PARTS.get(str(plain.get("type")))
-    if part is None:
-        raise ReportError(f"Section type {plain.get('type')!r} is not one of {shown(_PARTS)}.")
-    known = part.__dataclass_fields__
-    unknown = [name for name in plain if name != "type" and name not in known]
-    if unknown:
-        raise ReportError(f"A section of type {plain['type']!r} has no {shown(unknown)}.")
-    values = {
-        name: value if name == "spec" else _value(value)
-        for name, value in plain.items()
-        if name != "type"
-    }
-    for name, value in values.items():
-        expected = {"str": str, "Mapping[str, Any]": Mapping}.get(str(known[name].type))
-        if expected is not None and not isinstance(value, expected):
-            raise ReportError(f"{plain['type']}.{name} is a {type(value).__name__}, not text.")
-    try:
-        return part(**values)
-    except TypeError as error:
-        raise ReportError(f"A section of type {plain['type']!r} is incomplete: {error}") from None
-
-
-def _value(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return _part_from_dict(value)
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return tuple(_value(each) for each in value)
-    return value
 
 
 def _finite(value: float | None) -> float | None:

@@ -1,0 +1,254 @@
+"""An alert is one message about one verdict: what changed, how sure, how much it matters.
+
+Its severity comes from `AlertRules`, its words from the facts of a `Diagnosis`; nothing here knows
+a threshold or a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from typing import Any, Literal, cast
+
+from mondrift import wording
+from mondrift.diagnosis import FEATURES, FLAGGED, Diagnosis, Moved, diagnose
+from mondrift.finding import Finding
+from mondrift.severity import SEVERITIES, AlertRules, Severity
+from mondrift.verdict import Verdict
+from mondrift.window import Window
+
+Kind = Literal[
+    "performance_degradation", "data_drift", "output_drift", "target_drift", "data_quality"
+]
+
+
+@dataclass(frozen=True)
+class Alert:
+    """One message about one verdict.
+
+    `title` is one line, `text` sentences for people; `evidence` holds the findings behind them,
+    JSON-valid; `playbook` names the entry of `mondrift.playbook` that says what to do. `columns`
+    moved, `groups` are those of them that are told as one.
+    """
+
+    kind: str
+    severity: Severity
+    title: str
+    text: str
+    model_id: str
+    monitor: str
+    window: Window
+    columns: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    playbook: str = ""
+    report_url: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-valid; `Alert.from_dict` reads it back."""
+        plain = {each.name: getattr(self, each.name) for each in fields(self)}
+        return plain | {
+            "window": self.window.to_dict(),
+            "columns": list(self.columns),
+            "groups": list(self.groups),
+            "evidence": dict(self.evidence),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Alert:
+        """The alert that `to_dict` wrote."""
+        changed = {
+            "window": Window.from_dict(data["window"]),
+            "columns": tuple(data["columns"]),
+            "groups": tuple(data["groups"]),
+        }
+        return cls(**{**data, **changed})
+
+
+def alerts_for(
+    verdict: Verdict,
+    *,
+    rules: AlertRules | None = None,
+    model_id: str = "",
+    monitor: str = "",
+    since: Mapping[str, datetime] | None = None,
+    report_url: str = "",
+) -> tuple[Alert, ...]:
+    """The alerts of a verdict, worst first, at most one per kind.
+
+    `since` is what `mondrift.diagnosis.moving_since` reads from a history: since when each name
+    has moved.
+    """
+    rules = rules or AlertRules()
+    diagnosis = diagnose(verdict, since=since, expected=rules.expected)
+    alerts = []
+    for kind, make in _KINDS.items():
+        draft = make(verdict, diagnosis, rules)
+        severity = rules.severities[draft.rule] if draft else None
+        if draft is None or severity is None:
+            continue
+        alerts.append(
+            Alert(
+                kind=kind,
+                severity=severity,
+                title=f"{model_id}: {draft.title}" if model_id else draft.title,
+                text=" ".join(sentence for sentence in draft.sentences if sentence),
+                model_id=model_id,
+                monitor=monitor,
+                window=verdict.comparison.current,
+                columns=tuple(dict.fromkeys(f.column for f in draft.findings)),
+                groups=tuple(dict.fromkeys(f.group for f in draft.findings if f.group)),
+                evidence={
+                    "story": diagnosis.story,
+                    "findings": [finding.to_dict() for finding in draft.findings],
+                },
+                playbook=draft.playbook,
+                report_url=report_url,
+            )
+        )
+    return tuple(sorted(alerts, key=lambda a: SEVERITIES.index(a.severity), reverse=True))
+
+
+def judged_kinds(verdict: Verdict) -> frozenset[str]:
+    """Kinds of alert that the verdict can say yes or no to; not those without enough data.
+
+    A window without labels says nothing about performance: it neither opens nor closes anything.
+    """
+    decided = [
+        f for f in verdict.findings if not f.segment and f.status in ("ok", "warning", "alarm")
+    ]
+    return frozenset(kind for kind in (_kind_of(f) for f in decided) if kind)
+
+
+def _kind_of(finding: Finding) -> str:
+    if finding.family == "drift":
+        return (
+            "data_drift"
+            if finding.role in FEATURES
+            else ("target_drift" if finding.role == "target" else "output_drift")
+        )
+    return {"performance": "performance_degradation", "quality": "data_quality"}.get(
+        finding.family, ""
+    )
+
+
+@dataclass(frozen=True)
+class _Draft:
+    """An alert before its rule gave it a severity."""
+
+    rule: str
+    title: str
+    sentences: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    playbook: str
+
+
+_Maker = Callable[[Verdict, Diagnosis, AlertRules], _Draft | None]
+
+
+def _performance(verdict: Verdict, diagnosis: Diagnosis, _: AlertRules) -> _Draft | None:
+    found = verdict.flagged("performance")
+    performance = diagnosis.performance
+    if not found:
+        return None
+    if performance is None or performance.status not in FLAGGED:
+        return _Draft(
+            rule="performance_degradation",
+            title=f"accuracy fell in {wording.listed(f.segment for f in found)}",
+            sentences=(wording.segments(verdict), "Over all rows together it held."),
+            findings=found,
+            playbook="concept drift",
+        )
+    return _Draft(
+        rule="performance_degradation",
+        title=f"accuracy fell by {100 * performance.drop:.1f} points",
+        sentences=(
+            *wording.drop(performance),
+            wording.segments(verdict),
+            wording.outcomes(verdict.comparison, diagnosis),
+            wording.ranking(verdict.comparison),
+            *wording.explanation(verdict, diagnosis),
+        ),
+        findings=found,
+        playbook=diagnosis.story,
+    )
+
+
+def _features(verdict: Verdict, diagnosis: Diagnosis, rules: AlertRules) -> _Draft | None:
+    moved = diagnosis.features
+    wide = len(moved) >= rules.many
+    return _drift(
+        "wide_data_drift" if wide else "data_drift", "{} drifted", verdict, diagnosis, moved
+    )
+
+
+def _outputs(verdict: Verdict, diagnosis: Diagnosis, _: AlertRules) -> _Draft | None:
+    return _drift("output_drift", "output drifted: {}", verdict, diagnosis, diagnosis.outputs)
+
+
+def _drift(
+    rule: str, title: str, verdict: Verdict, diagnosis: Diagnosis, moved: tuple[Moved, ...]
+) -> _Draft | None:
+    if not moved:
+        return None
+    return _Draft(
+        rule=rule,
+        title=title.format(wording.listed(wording.name(each) for each in moved)),
+        sentences=(*(wording.moved(verdict, each) for each in moved), wording.harm(diagnosis)),
+        findings=_findings(verdict, moved),
+        playbook=diagnosis.story,
+    )
+
+
+def _targets(verdict: Verdict, diagnosis: Diagnosis, _: AlertRules) -> _Draft | None:
+    if not diagnosis.targets:
+        return None
+    fell = diagnosis.performance is not None and diagnosis.performance.status in FLAGGED
+    return _Draft(
+        rule="target_drift",
+        title=f"outcomes changed: {wording.listed(each.name for each in diagnosis.targets)}",
+        sentences=(
+            wording.outcomes(verdict.comparison, diagnosis),
+            "Accuracy fell with it: see that alert." if fell else wording.harm(diagnosis),
+        ),
+        findings=_findings(verdict, diagnosis.targets),
+        playbook="target drift",
+    )
+
+
+def _quality(verdict: Verdict, _: Diagnosis, rules: AlertRules) -> _Draft | None:
+    """Findings of quality; values out of range where people expect a column to move are none."""
+    found = tuple(
+        f
+        for f in verdict.flagged("quality")
+        if not f.segment
+        and not (f.check == "out_of_range" and (f.group or f.column) in rules.expected)
+    )
+    if not found:
+        return None
+    columns = tuple(dict.fromkeys(each.column for each in found))
+    return _Draft(
+        rule="data_quality",
+        title=f"data quality changed: {wording.listed(columns)}",
+        sentences=tuple(f"{each.column}: {each.reason}." for each in found[:10]),
+        findings=found,
+        playbook="data quality",
+    )
+
+
+def _findings(verdict: Verdict, moved: Iterable[Moved]) -> tuple[Finding, ...]:
+    columns = {column for each in moved for column in each.columns}
+    return tuple(f for f in verdict.flagged("drift") if f.column in columns and not f.segment)
+
+
+_KINDS: Mapping[Kind, _Maker] = cast(
+    Mapping[Kind, _Maker],
+    {
+        "performance_degradation": _performance,
+        "output_drift": _outputs,
+        "data_quality": _quality,
+        "data_drift": _features,
+        "target_drift": _targets,
+    },
+)

@@ -1,0 +1,139 @@
+"""What every chart asks of its frame, and how a window and a status are written and drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from mondrift.charts import theme
+from mondrift.errors import ColumnError, InputError
+
+STATUSES = tuple(theme.WORDS)
+MAX_TICKS = 26
+"""Above so many windows, ticks stand at round dates instead."""
+
+
+def picked(
+    frame: pd.DataFrame, needed: Iterable[str], chart: str, optional: Iterable[str] = ()
+) -> pd.DataFrame:
+    """A copy with the columns a chart draws, times as ISO text; rows in their order.
+
+    Optional columns that are absent come as None. Raises ColumnError for a needed column that is
+    absent, InputError for a frame without rows.
+    """
+    for name in needed:
+        if name not in frame.columns:
+            raise ColumnError.unknown(name, frame.columns, f"the frame given to {chart}()")
+    if frame.empty:
+        raise InputError(f"The frame given to {chart}() has no rows, so there is nothing to draw.")
+    names = dict.fromkeys([*needed, *optional])
+    made = pd.DataFrame(
+        {
+            name: _plain(frame[name]) if name in frame.columns else [None] * len(frame)
+            for name in names
+        }
+    )
+    for name in made.columns:
+        made[name] = made[name].astype(object)
+    return made
+
+
+def only_one(frame: pd.DataFrame, name: str, chart: str) -> str:
+    """The one value of a column that a chart may hold once, for its axis title."""
+    values = list(dict.fromkeys(frame[name]))
+    if len(values) != 1:
+        raise InputError(
+            f"{chart}() draws one {name}, but the frame has {len(values)} "
+            f"({', '.join(map(str, values[:5]))}). Select one: frame[frame[{name!r}] == …]"
+        )
+    return str(values[0])
+
+
+def window_labels(frame: pd.DataFrame) -> pd.Series[Any]:
+    """How each row's window is written: its date or hour, and its end when it is another day.
+
+    >>> window_labels(pd.DataFrame({"window_start": ["2013-04-22T00:00:00Z"],
+    ...                             "window_end": ["2013-04-29T00:00:00Z"]})).tolist()
+    ['2013-04-22 to 2013-04-29']
+    """
+    labels = [
+        None if start is None else when(start) if end is None else f"{when(start)} to {when(end)}"
+        for start, end in zip(frame["window_start"], frame["window_end"], strict=True)
+    ]
+    return pd.Series(labels, index=frame.index, dtype=object)
+
+
+def with_status(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with its status as a word people read; a row without one is drawn as OK."""
+    words = [theme.WORDS.get(str(status), "OK") for status in frame["status"]]
+    return frame.assign(status=words)
+
+
+def status_scales() -> tuple[alt.Scale, alt.Scale]:
+    """Colour and shape of each status, in the order of their weight."""
+    words = [theme.WORDS[status] for status in STATUSES]
+    colours = [theme.STATUS[status].light for status in STATUSES]
+    shapes = [theme.SYMBOLS[status] for status in STATUSES]
+    return alt.Scale(domain=words, range=colours), alt.Scale(domain=words, range=shapes)
+
+
+def present(frame: pd.DataFrame) -> list[str]:
+    """The status words that occur, in the order of their weight: what a legend lists."""
+    found = set(frame["status"])
+    return [word for word in theme.WORDS.values() if word in found]
+
+
+def time_axis(rows: pd.DataFrame, padding: int = 0) -> alt.X:
+    """The x axis of windows: in UTC, whatever the reader's zone, with ticks where windows start."""
+    starts = sorted({str(start) for start in rows["window_start"]})
+    ticks = [_tick(start) for start in starts] if len(starts) <= MAX_TICKS else alt.Undefined
+    return alt.X(
+        "window_start:T",
+        scale=alt.Scale(type="utc", padding=padding),
+        axis=alt.Axis(title="start of window", values=ticks),
+    )
+
+
+def zoom() -> alt.Parameter:
+    """Drag moves along the time axis, Shift and wheel zoom; a page still scrolls as before."""
+    return alt.selection_interval(
+        name="zoom", bind="scales", encodings=["x"], zoom="wheel![event.shiftKey]"
+    )
+
+
+def _plain(values: Any) -> list[Any]:
+    plain: list[Any] = []
+    for value in values:
+        if isinstance(value, pd.Timestamp):
+            zoned = value if value.tzinfo is not None else value.tz_localize("UTC")
+            plain.append(None if pd.isna(value) else zoned.tz_convert("UTC").strftime(_ISO))
+        elif isinstance(value, str):
+            plain.append(value)
+        elif value is None or pd.isna(value) or value in (float("inf"), float("-inf")):
+            plain.append(None)
+        else:
+            plain.append(value.item() if hasattr(value, "item") else value)
+    return plain
+
+
+_ISO = "%Y-%m-%dT%H:%M:%SZ"
+
+
+def when(iso: Any) -> str:
+    """A point in time as people write it; midnight is only its date.
+
+    >>> when("2013-04-22T00:00:00Z"), when("2013-04-22T06:00:00Z")
+    ('2013-04-22', '2013-04-22 06:00')
+    """
+    text = str(iso)
+    return text[:10] if text[11:16] in ("", "00:00") else f"{text[:10]} {text[11:16]}"
+
+
+def _tick(iso: str) -> alt.DateTime:
+    at = pd.Timestamp(iso)
+    return alt.DateTime(
+        year=at.year, month=at.month, date=at.day, hours=at.hour, minutes=at.minute, utc=True
+    )

@@ -1,0 +1,109 @@
+"""Everything at a glance: the status of each column, by measure or window by window."""
+
+from __future__ import annotations
+
+import altair as alt
+import pandas as pd
+
+from mondrift.charts.frame import picked, present, status_scales, when, window_labels, with_status
+from mondrift.errors import InputError
+
+ROW = 24
+"""Height of one column's row, in pixels."""
+
+
+def overview(frame: pd.DataFrame, across: str = "measure") -> alt.LayerChart:
+    """A heat map with a row per column; a cell's tint and symbol are its status.
+
+    Parameters
+    ----------
+    frame : columns `column`, `status`, `statistic` and, by `across`, `measure` or `window_start`;
+        optional `window_end`, `pvalue`, `measure`, `reason`. Rows keep the frame's order, so put
+        the worst first. One line per cell: aggregate windows before.
+    across : "measure" or "window_start": what stands side by side.
+
+    A click on the legend dims the other statuses. Raises ColumnError, InputError.
+
+    >>> cells = pd.DataFrame({"column": ["age"], "measure": ["psi"], "statistic": [0.3],
+    ...                       "status": ["alarm"]})
+    >>> len(overview(cells).to_dict()["layer"])
+    2
+    """
+    if across not in ("measure", "window_start"):
+        raise InputError(f"across is 'measure' or 'window_start', not {across!r}.")
+    rows = picked(
+        frame,
+        ("column", "status", "statistic", across),
+        "overview",
+        optional=("measure", "window_start", "window_end", "pvalue", "reason"),
+    )
+    if rows.duplicated(["column", across]).any():
+        raise InputError(
+            f"overview() draws one cell per column and {across}, but the frame has several for "
+            "some. Keep the one that counts, for instance the worst status."
+        )
+    by_window = across == "window_start"
+    cells = [when(each) if by_window else str(each) for each in rows[across]]
+    rows = with_status(rows.assign(cell=cells, window=window_labels(rows)))
+    rows["column"] = rows["column"].map(str)
+    order = rows.sort_values("window_start", kind="stable") if by_window else rows
+    rows = rows.drop(columns=["window_start", "window_end"])
+    chosen = alt.selection_point(name="chosen", fields=["status"], bind="legend")
+    base = alt.Chart(rows).encode(
+        x=alt.X(
+            "cell:N",
+            sort=list(dict.fromkeys(order["cell"])),
+            scale=alt.Scale(paddingInner=0.05, paddingOuter=0),
+            axis=_axis(by_window),
+        ),
+        y=alt.Y(
+            "column:N",
+            sort=None,
+            scale=alt.Scale(paddingInner=0.12, paddingOuter=0),
+            axis=alt.Axis(title=None, grid=False),
+        ),
+        opacity=alt.condition(chosen, alt.value(1.0), alt.value(0.15)),
+        tooltip=_tooltip(),
+    )
+    words = f"Status of each column by {'window' if by_window else 'measure'}"
+    height = max(ROW * rows["column"].nunique(), 48)
+    layers = _cells(base, rows, chosen)
+    return alt.LayerChart(layer=layers, width="container", height=height, description=words)
+
+
+def _cells(base: alt.Chart, rows: pd.DataFrame, chosen: alt.Parameter) -> list[alt.Chart]:
+    colours, shapes = status_scales()
+    legend = alt.Legend(title=None, values=present(rows))
+    colour = alt.Color("status:N", scale=colours, legend=legend)
+    return [
+        # What is in order stays pale, so that the eye lands on what is not.
+        base.mark_rect(cornerRadius=3, stroke=None).encode(
+            color=colour,
+            fillOpacity=alt.condition("datum.status == 'OK'", alt.value(0.08), alt.value(0.24)),
+        ),
+        base.mark_point(filled=True, size=55, opacity=1)
+        .encode(color=colour, shape=alt.Shape("status:N", scale=shapes, legend=legend))
+        .add_params(chosen),
+    ]
+
+
+def _axis(by_window: bool) -> alt.Axis:
+    return alt.Axis(
+        title=None,
+        domain=False,
+        ticks=False,
+        labelLimit=140,
+        labelAngle=-40 if by_window else 0,
+    )
+
+
+def _tooltip() -> list[alt.Tooltip]:
+    return [
+        alt.Tooltip("column:N"),
+        alt.Tooltip("window:N"),
+        alt.Tooltip("measure:N"),
+        alt.Tooltip("statistic:Q", format=".4g"),
+        alt.Tooltip("pvalue:Q", format=".3g"),
+        alt.Tooltip("status:N"),
+        alt.Tooltip("reason:N"),
+    ]

@@ -1,0 +1,63 @@
+"""How many rows came, window by window, and how many were to be expected."""
+
+from __future__ import annotations
+
+import altair as alt
+import pandas as pd
+
+from mondrift.charts import theme
+from mondrift.charts.frame import (
+    picked,
+    present,
+    status_scales,
+    time_axis,
+    window_labels,
+    with_status,
+    zoom,
+)
+
+
+def volume(history: pd.DataFrame) -> alt.LayerChart:
+    """Rows per window as bars from 0, with the expected range where there is one.
+
+    Parameters
+    ----------
+    history : columns `window_start`, `window_end` (UTC), `n_current` (rows, ≥ 0); optional `low`
+        and `high` (rows expected), `status`.
+
+    Raises ColumnError, InputError.
+
+    >>> days = pd.DataFrame({"window_start": ["2013-01-01"], "window_end": ["2013-01-02"],
+    ...                      "n_current": [842]})
+    >>> volume(days).to_dict()["layer"][0]["mark"]["type"]
+    'rect'
+    """
+    rows = picked(
+        history,
+        ("window_start", "window_end", "n_current"),
+        "volume",
+        optional=("low", "high", "status"),
+    )
+    rows = with_status(rows.assign(window=window_labels(rows)))
+    colours, _ = status_scales()
+    tooltip = [
+        alt.Tooltip("window:N"),
+        alt.Tooltip("n_current:Q", title="rows", format=","),
+        alt.Tooltip("low:Q", title="expected from", format=","),
+        alt.Tooltip("high:Q", title="expected to", format=","),
+        alt.Tooltip("status:N"),
+    ]
+    legend = alt.Legend(title=None, values=present(rows), symbolType="square")
+    base = alt.Chart(rows).encode(x=time_axis(rows), x2="window_end:T", tooltip=tooltip)
+    bars = base.mark_rect(stroke=theme.CARD.light, strokeWidth=1.5, fillOpacity=0.6).encode(
+        y=alt.Y("n_current:Q", title="rows", scale=alt.Scale(zero=True)),
+        y2=alt.datum(0),
+        color=alt.Color("status:N", scale=colours, legend=legend),
+    )
+    layers = [bars.add_params(zoom())]
+    if rows["low"].notna().any():
+        # In front of the bars and see-through: a bar is to end inside it.
+        band = base.mark_rect(fill=theme.INK.light, fillOpacity=0.14)
+        layers.append(band.encode(y=alt.Y("low:Q", title="rows"), y2="high:Q"))
+    words = "Rows in each window"
+    return alt.LayerChart(layer=layers, width="container", height=200, description=words)

@@ -1,0 +1,119 @@
+"""Files in, frames out: CSV, JSON Lines and Parquet, told apart by the file's name.
+
+A column of codes stays what it is: values that begin with a zero ("007", postal codes) are read as
+text, not as the number 7.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from mondrift.errors import ColumnError, ExtraError, InputError, shown
+
+_LEADING_ZERO = re.compile(r"-?0\d+")
+_PEEKED = 10_000  # rows in which codes with a leading zero are looked for
+
+
+def read_file(
+    path: str | Path, *, timestamps: tuple[str, ...] = (), zone: str = ""
+) -> pd.DataFrame:
+    """The rows of a file.
+
+    Parameters
+    ----------
+    path : *.csv, *.tsv, *.jsonl, *.ndjson (also *.gz of these) or *.parquet.
+    timestamps : columns to read as UTC; text in ISO 8601.
+    zone : IANA zone of timestamps that name none; "" refuses them.
+
+    Raises InputError when the file cannot be read, ColumnError for a timestamp that is not there.
+    """
+    file = Path(path)
+    reader = _READERS.get(_suffix(file))
+    if reader is None:
+        raise InputError(
+            f"{str(file)!r} is of no kind that can be read; there are {shown(_READERS)} "
+            "(and .gz of the texts)."
+        )
+    try:
+        rows = reader(file)
+    except OSError as error:
+        raise InputError(f"{str(file)!r} cannot be read: {error.strerror or error}.") from None
+    except (ValueError, EOFError) as error:  # pandas' parsers and pyarrow complain in ValueErrors
+        reason = str(error).strip().rstrip(".") or type(error).__name__
+        raise InputError(f"{str(file)!r} cannot be read: {reason}.") from None
+    for name in timestamps:
+        if name not in rows.columns:
+            raise ColumnError.unknown(name, rows.columns, str(file))
+        rows[name] = _moments(rows[name], zone, file)
+    return rows
+
+
+def _suffix(file: Path) -> str:
+    suffixes = [suffix.lower() for suffix in file.suffixes]
+    packed = suffixes[-1:] == [".gz"]
+    return suffixes[-2] if packed and len(suffixes) > 1 else (suffixes or [""])[-1]
+
+
+def _csv(file: Path, separator: str = ",") -> pd.DataFrame:
+    head = pd.read_csv(file, sep=separator, nrows=_PEEKED, dtype="str", keep_default_na=False)
+    codes = [
+        name
+        for name in head.columns
+        if head[name].map(lambda value: _LEADING_ZERO.fullmatch(value) is not None).any()
+    ]
+    return pd.read_csv(file, sep=separator, dtype=dict.fromkeys(codes, "str"))
+
+
+def _tsv(file: Path) -> pd.DataFrame:
+    return _csv(file, "\t")
+
+
+def _json_lines(file: Path) -> pd.DataFrame:
+    return pd.read_json(file, lines=True, dtype=False, convert_dates=False)
+
+
+def _parquet(file: Path) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(file)
+    except ImportError:
+        raise ExtraError.needed("Reading Parquet", "pyarrow", "parquet") from None
+
+
+_READERS: Mapping[str, Callable[[Path], pd.DataFrame]] = {
+    ".csv": _csv,
+    ".tsv": _tsv,
+    ".jsonl": _json_lines,
+    ".ndjson": _json_lines,
+    ".parquet": _parquet,
+}
+
+
+def _moments(column: pd.Series, zone: str, file: Path) -> pd.Series:
+    """A column of timestamps in UTC."""
+    texts = not pd.api.types.is_datetime64_any_dtype(column.dtype)
+    try:
+        parsed = pd.to_datetime(column, format="ISO8601") if texts else column
+    except (ValueError, TypeError):
+        try:  # several offsets in one column: only as UTC are they one kind
+            return pd.to_datetime(column, format="ISO8601", utc=True)
+        except (ValueError, TypeError) as error:
+            raise InputError(
+                f"Column {column.name!r} of {str(file)!r} holds no ISO 8601 timestamps: {error}"
+            ) from None
+    if parsed.dt.tz is not None:
+        return parsed.dt.tz_convert("UTC")
+    if not zone:
+        raise InputError(
+            f"Column {column.name!r} of {str(file)!r} has timestamps without a time zone. Say "
+            "which one they are in: --zone UTC, or --zone Europe/Berlin."
+        )
+    try:
+        return parsed.dt.tz_localize(zone).dt.tz_convert("UTC")
+    except Exception as error:  # noqa: BLE001  (zoneinfo's and pandas' several complaints)
+        raise InputError(
+            f"Column {column.name!r} cannot be read in zone {zone!r}: {error}"
+        ) from None

@@ -1,0 +1,155 @@
+"""The test behind every comparison of counts: two rows (the windows), k columns.
+
+Counts, never proportions; no Yates correction. Columns empty in both windows are dropped. Where
+an expected count is below five, columns are pooled by one rule that looks at both margins only,
+so that the test stays valid; two columns that cannot be pooled any further get Fisher's exact
+test. Nothing is drawn at random, so the p-value can become as small as the evidence is strong.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+EXPECTED = 5.0  # the smallest expected count for which the chi-square law is used (Cochran 1954)
+
+Counts = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Test:
+    """Outcome of `homogeneity_test`.
+
+    statistic, df: of the pooled table. method: "asymptotic", "exact" (Fisher) or "constant" (one
+    column is all there is). columns: the columns of the pooled table, each a tuple of the
+    original positions in it.
+    """
+
+    statistic: float
+    df: int
+    pvalue: float
+    method: str
+    columns: tuple[tuple[int, ...], ...]
+
+
+def chi_square_statistic(reference: Counts, current: Counts) -> tuple[float, int]:
+    """Pearson's chi-square of a 2 × k table and its degrees of freedom.
+
+    A column empty on both sides is dropped and not counted.
+
+    >>> chi_square_statistic(np.array([16, 18, 16, 14, 12, 12]), np.array([16, 16, 16, 16, 16, 8]))
+    (1.62240896, 5)
+    """
+    reference, current = np.asarray(reference, float), np.asarray(current, float)
+    total = reference + current
+    some = total > 0
+    n, m = reference.sum(), current.sum()
+    if not n or not m:
+        return 0.0, 0
+    apart = reference[some] / n - current[some] / m
+    return float((apart * apart / total[some]).sum() * n * m), int(some.sum()) - 1
+
+
+def homogeneity_test(reference: Counts, current: Counts, *, ordered: bool) -> Test:
+    """Do two windows draw from the same distribution over k columns?
+
+    `ordered` columns (bins of a number) are pooled with their neighbours, others with the rarest.
+
+    >>> test = homogeneity_test(np.array([500, 500]), np.array([60, 40]), ordered=False)
+    >>> test.statistic, test.pvalue, test.method
+    (3.63757, 0.05649, 'asymptotic')
+    >>> homogeneity_test(np.array([6, 0]), np.array([0, 6]), ordered=False).pvalue
+    0.0021645
+    """
+    total = np.asarray(reference) + np.asarray(current)
+    n, m = int(np.sum(reference)), int(np.sum(current))
+    if np.count_nonzero(total) < 2 or not n or not m:
+        return Test(0.0, 0, 1.0, "constant", (tuple(np.flatnonzero(total).tolist()),))
+    enough = EXPECTED * (n + m) / min(n, m)
+    columns = _pooled_in_order(total, enough) if ordered else _pooled_rarest(total, enough)
+    if len(columns) < 2:
+        columns = _two_columns(total, ordered)
+    pooled_reference = np.array([reference[list(column)].sum() for column in columns])
+    pooled_current = np.array([current[list(column)].sum() for column in columns])
+    statistic, df = chi_square_statistic(pooled_reference, pooled_current)
+    if df == 1 and min(pooled_reference + pooled_current) < enough:
+        pvalue = fisher_exact(pooled_reference, pooled_current)
+        return Test(statistic, df, pvalue, "exact", columns)
+    return Test(statistic, df, float(special.chdtrc(df, statistic)), "asymptotic", columns)
+
+
+def _pooled_in_order(total: Counts, enough: float) -> tuple[tuple[int, ...], ...]:
+    columns: list[tuple[int, ...]] = []
+    gathered: list[int] = []
+    mass = 0
+    for place in np.flatnonzero(total).tolist():
+        gathered.append(place)
+        mass += int(total[place])
+        if mass >= enough:
+            columns.append(tuple(gathered))
+            gathered, mass = [], 0
+    if gathered and columns:
+        columns[-1] += tuple(gathered)
+    return tuple(columns)
+
+
+def _pooled_rarest(total: Counts, enough: float) -> tuple[tuple[int, ...], ...]:
+    order = np.argsort(total, kind="stable")
+    order = order[total[order] > 0]
+    rare = order[total[order] < enough]
+    packs = _pooled_in_order(total[rare], enough)
+    columns = [tuple(rare[list(pack)].tolist()) for pack in packs]
+    frequent = [(place,) for place in order[len(rare) :].tolist()]
+    if len(rare) and not packs and frequent:  # too rare to stand together: join the rarest other
+        frequent[0] += tuple(rare.tolist())
+    return tuple(sorted(columns + frequent))
+
+
+def _two_columns(total: Counts, ordered: bool) -> tuple[tuple[int, ...], ...]:
+    """The split nearest to the middle, or the most frequent column against the rest."""
+    places = np.flatnonzero(total)
+    if not ordered:
+        top = int(places[np.argmax(total[places])])
+        return (top,), tuple(place for place in places.tolist() if place != top)
+    share = np.cumsum(total[places])[:-1] / total.sum()
+    cut = int(np.argmin(np.abs(share - 0.5))) + 1
+    return tuple(places[:cut].tolist()), tuple(places[cut:].tolist())
+
+
+def fisher_exact(reference: Counts, current: Counts) -> float:
+    """Two-sided p of Fisher's exact test: all tables at most as probable as this one.
+
+    >>> fisher_exact(np.array([60, 30]), np.array([45, 45]))
+    0.033972
+    """
+    n, m, k = int(sum(reference)), int(sum(current)), int(reference[0] + current[0])
+    low, high = max(0, k - n), min(k, m)
+    x = np.arange(low, high, dtype=np.float64)  # rows of the first column that are current
+    steps = np.log(k - x) + np.log(m - x) - np.log(x + 1) - np.log(n - k + x + 1)
+    logs = np.concatenate([[0.0], np.cumsum(steps)])
+    weights = np.exp(logs - logs.max())
+    seen = weights[int(current[0]) - low]
+    return min(1.0, float(weights[weights <= seen * (1 + 1e-9)].sum() / weights.sum()))
+
+
+def newcombe(x: int, n: int, y: int, m: int) -> tuple[float, float]:
+    """95 % interval of y / m - x / n (Newcombe 1998, method 10, from Wilson's intervals).
+
+    >>> newcombe(56, 70, 48, 80)
+    (-0.3339, -0.0524)
+    """
+    one, other = _wilson(x, n), _wilson(y, m)
+    p, q = x / n, y / m
+    low = q - p - np.hypot(q - other[0], one[1] - p)
+    high = q - p + np.hypot(other[1] - q, p - one[0])
+    return float(low), float(high)
+
+
+def _wilson(x: int, n: int) -> tuple[float, float]:
+    z = float(special.ndtri(0.975))
+    middle = (x + z * z / 2) / (n + z * z)
+    reach = z / (n + z * z) * np.sqrt(x * (n - x) / n + z * z / 4)
+    return float(middle - reach), float(middle + reach)

@@ -1,0 +1,236 @@
+"""How a column is counted: fixed once, on the reference, and the same for every window after.
+
+A numeric column gets a fine grid and at most ten bins whose edges are picked from the grid's
+borders: quantile edges, open ends, doubles merged, a bin of its own for a value that holds a
+tenth of the rows. A categorical column gets its levels and at most a hundred groups: a level
+that holds a hundredth of the rows is a group, rarer ones are packed, most frequent first, into
+groups of about a twentieth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mondrift.measures.column import Column
+from mondrift.measures.grid import Grid
+
+BINS = 10
+SPIKE = 0.1  # share of the rows from which one value keeps a bin of its own
+SLIVER = 0.01  # a stretch beside a spike with a smaller share joins the spike's bin
+DISCRETE = 50  # more distinct values than this are not called discrete
+REPEATS = 5  # nor are values that occur less often than this on average
+COMMON = 0.01  # share of the rows from which a level is a group of its own
+PACK = 0.05  # share of the rows that a group of rarer levels collects
+WINSOR = (0.005, 0.995)
+HEAVY = 2.0  # a std of more than this many IQR / 1.349 is called heavy-tailed
+NORMAL_IQR = 1.3489795003921634
+UNSEEN = "(unseen levels)"
+
+
+@dataclass(frozen=True)
+class Bins:
+    """Bins of a numeric column: bin b holds the grid's cells `cuts[b]` up to `cuts[b + 1]`.
+
+    low_cell, high_cell: the cells between which Wasserstein looks (the reference's 0.5 % and
+    99.5 % quantiles). scale: the reference's std, or IQR / 1.349 when it is heavy-tailed; 0 when
+    it is constant. minimum, maximum: the reference's range of finite values.
+    """
+
+    grid: Grid
+    cuts: tuple[int, ...]
+    discrete: bool
+    minimum: float
+    maximum: float
+    scale: float
+    scale_rule: str
+    low_cell: int
+    high_cell: int
+
+    @cached_property
+    def edges(self) -> NDArray[np.float64]:
+        """Edges of the bins [a, b): -inf, the inner ones in ascending order, +inf."""
+        return self.grid.borders(np.array([*self.cuts, self.grid.size]))
+
+
+@dataclass(frozen=True)
+class Levels:
+    """Levels of the reference, most frequent first, and the group of each."""
+
+    names: tuple[str, ...]
+    groups: tuple[int, ...]
+
+    @cached_property
+    def position(self) -> Mapping[str, int]:
+        """Where each level stands in `names`."""
+        return {name: place for place, name in enumerate(self.names)}
+
+    @cached_property
+    def group_array(self) -> NDArray[np.int64]:
+        """`groups` as an array."""
+        return np.array(self.groups, dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Kind and bins or levels of a column; neither when the reference holds no value to bin.
+
+    labels: one per bin or group; a categorical column's last one stands for unseen levels.
+
+    >>> from mondrift.measures.column import numeric
+    >>> fit_layout(numeric([0, 0, 0, 0, 0, 1, 1, 1, 1, 1])).labels
+    ('0', '1')
+    """
+
+    kind: str
+    labels: tuple[str, ...] = ()
+    bins: Bins | None = None
+    levels: Levels | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-valid, for the store."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Layout:
+        """The way back from `to_dict`, also after a journey through JSON."""
+        bins, levels = stored["bins"], stored["levels"]
+        if bins is not None:
+            bins = Bins(**{**bins, "grid": Grid(**bins["grid"]), "cuts": tuple(bins["cuts"])})
+        if levels is not None:
+            levels = Levels(tuple(levels["names"]), tuple(levels["groups"]))
+        return cls(stored["kind"], tuple(stored["labels"]), bins, levels)
+
+
+def fit_layout(column: Column) -> Layout:
+    """The layout of a reference column; the order of its rows does not matter."""
+    if column.kind == "numeric":
+        finite = column.values[np.isfinite(column.values)]
+        return _numeric(finite) if len(finite) else Layout("numeric")
+    if column.kind == "boolean":
+        return Layout("boolean", ("False", "True"), levels=Levels(("False", "True"), (0, 1)))
+    if column.kind == "categorical":
+        return _categorical(column)
+    return Layout(column.kind)
+
+
+def _numeric(values: NDArray[np.float64]) -> Layout:
+    grid = Grid.fit(values)
+    cells = grid.locate(values)
+    counts = np.bincount(cells, minlength=grid.size)
+    occupied = np.flatnonzero(counts)
+    minimum, maximum = float(values.min()), float(values.max())
+    discrete = len(occupied) <= DISCRETE and REPEATS * len(occupied) <= len(values)
+    per_value = minimum == maximum or (discrete and len(occupied) <= BINS)
+    cuts = _between(grid, occupied) if per_value else _quantile_cuts(counts)
+    cumulative = np.cumsum(counts)
+    low, high = np.searchsorted(cumulative, np.array(WINSOR) * len(values))
+    scale, rule = _scale(values)
+    spiky = bool(counts.max() >= SPIKE * len(values))
+    bins = Bins(
+        grid, cuts, discrete or spiky, minimum, maximum, scale, rule, int(low), int(high) + 1
+    )
+    return Layout("numeric", _labels(bins, values, cells), bins)
+
+
+def _between(grid: Grid, occupied: NDArray[np.int64]) -> tuple[int, ...]:
+    """Cuts halfway (in value) between neighbouring occupied cells."""
+    starts = grid.borders(np.maximum(occupied, 1))
+    middles = grid.locate((starts[:-1] + starts[1:]) / 2)
+    return (0, *(int(cut) for cut in np.maximum(middles, occupied[:-1] + 1)))
+
+
+def _quantile_cuts(counts: NDArray[np.int64]) -> tuple[int, ...]:
+    """At most BINS cuts into bins of about equal mass; a spike is a bin of its own."""
+    n = counts.sum()
+    spikes = np.flatnonzero(counts >= SPIKE * n)[:BINS]
+    fences = np.unique(np.concatenate([[0], spikes, spikes + 1, [len(counts)]]))
+    cumulative = np.concatenate([[0], np.cumsum(counts)])
+    rest = n - counts[spikes].sum()
+    target = rest / max(BINS - len(spikes), 1)
+    cuts = [0]
+    for start, end in zip(fences[:-1], fences[1:], strict=True):
+        mass = cumulative[end] - cumulative[start]
+        if start in spikes:
+            cuts.append(int(start))
+        elif mass >= SLIVER * n:
+            parts = max(int(round(mass / target)), 1)
+            wanted = cumulative[start] + mass * np.arange(parts) / parts
+            after = np.searchsorted(cumulative, wanted)
+            before = np.maximum(after - 1, start)
+            nearer = wanted - cumulative[before] < cumulative[after] - wanted
+            cuts.extend(int(cut) for cut in np.where(nearer, before, after))
+    merged = sorted({cut for cut in cuts if cut < len(counts)})
+    full = np.add.reduceat(counts, merged) > 0
+    return (0, *(cut for cut, some in zip(merged[1:], full[1:], strict=True) if some))
+
+
+def _scale(values: NDArray[np.float64]) -> tuple[float, str]:
+    """The reference scale, and the rule that chose it."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        std = float(values.std())
+        low, high = np.quantile(values, [0.25, 0.75])
+        robust = float(high - low) / NORMAL_IQR
+    if values.min() == values.max():
+        return 0.0, "constant"
+    if not std <= HEAVY * robust and 0 < robust < np.inf:
+        return robust, "IQR / 1.349"
+    return (std, "std") if np.isfinite(std) else (0.0, "overflow")
+
+
+def _labels(
+    bins: Bins, values: NDArray[np.float64], cells: NDArray[np.int64]
+) -> tuple[str, ...]:
+    """A bin that holds one value is called by it, any other by its edges."""
+    edges = bins.edges
+    which = np.searchsorted(np.array(bins.cuts), cells, side="right") - 1
+    lowest = np.full(len(bins.cuts), np.inf)
+    highest = np.full(len(bins.cuts), -np.inf)
+    np.minimum.at(lowest, which, values)
+    np.maximum.at(highest, which, values)
+    texts = []
+    for low, high, start, end in zip(lowest, highest, edges[:-1], edges[1:], strict=True):
+        if low == high:
+            texts.append(f"{low + 0.0:.6g}")
+        elif start == -np.inf:
+            texts.append("all" if end == np.inf else f"< {end:.4g}")
+        elif end == np.inf:
+            texts.append(f"≥ {start:.4g}")
+        else:
+            texts.append(f"{start:.4g} – {end:.4g}")
+    return tuple(texts)
+
+
+def _categorical(column: Column) -> Layout:
+    counts = np.bincount(column.values[column.values >= 0], minlength=len(column.levels))
+    order = np.argsort(-counts, kind="stable")
+    order = order[counts[order] > 0]
+    ranked, n = counts[order], int(counts.sum())
+    names = tuple(column.levels[place] for place in order)
+    common = int(np.count_nonzero(ranked >= COMMON * n)) if n else 0
+    mass = np.cumsum(ranked[common:]) if common < len(ranked) else np.zeros(0)
+    packs = ((mass - ranked[common:]) // max(PACK * n, 1)).astype(np.int64)
+    packs = np.unique(packs, return_inverse=True)[1].ravel()
+    if len(packs) and packs[-1] > 0 and ranked[common:][packs == packs[-1]].sum() < COMMON * n:
+        packs = np.minimum(packs, packs[-1] - 1)  # the last pack is too small to stand alone
+    groups = (*range(common), *(int(pack) + common for pack in packs))
+    labels = list(names[:common])
+    for size in np.bincount(packs).tolist() if len(packs) else []:
+        labels.append(f"({size} rare level{'s' if size > 1 else ''})")
+    return Layout("categorical", (*_told_apart(labels), UNSEEN), levels=Levels(names, groups))
+
+
+def _told_apart(labels: list[str]) -> list[str]:
+    """The same labels, with a number behind those that occur again."""
+    seen: dict[str, int] = {}
+    unique = []
+    for label in labels:
+        seen[label] = seen.get(label, 0) + 1
+        unique.append(label if seen[label] == 1 else f"{label} #{seen[label]}")
+    return unique
+

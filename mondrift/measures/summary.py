@@ -1,0 +1,314 @@
+"""What a window knows about one column: one pass, one value, and it adds.
+
+Every measure reads two summaries; rollups store them; partitions send them home. The law is
+`summary(a) + summary(b) == summary(a and b)`: counts exactly, moments to 1e-12. While the rows
+are in memory a summary holds on to them without copying, so that a measure can be exact.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mondrift.errors import InputError
+from mondrift.measures.column import Column
+from mondrift.measures.layout import Bins, Layout
+
+_CHUNK = 1 << 15  # rows: small enough for the processor's cache
+_KEPT_UNSEEN = 1000  # unseen levels that a stored summary names; the rest are only counted
+
+Counts = NDArray[np.int64]
+Values = NDArray[np.float64]
+
+
+def _no_counts() -> Counts:
+    return np.zeros(0, dtype=np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class Summary:
+    """One column in one window.
+
+    n, missing: rows, and rows without a value. negative_infinite, positive_infinite: rows that
+    are no finite number; minimum, maximum, mean and m2 (the sum of squared deviations) describe
+    the others and are NaN (m2: 0) when there are none. cells: counts on the grid (numeric) or on
+    the reference's levels. sums: per cell, of value minus the grid's centre; empty in a summary
+    that comes from the store. below, above: finite values outside the reference's range. unseen:
+    rows per level that the reference does not have; unseen_more: rows in unseen levels that are
+    no longer named. rows: the values themselves, when in memory.
+    """
+
+    layout: Layout
+    n: int
+    missing: int
+    negative_infinite: int = 0
+    positive_infinite: int = 0
+    minimum: float = math.nan
+    maximum: float = math.nan
+    mean: float = math.nan
+    m2: float = 0.0
+    below: int = 0
+    above: int = 0
+    cells: Counts = field(default_factory=_no_counts)
+    sums: Values = field(default_factory=lambda: np.zeros(0))
+    unseen: Mapping[str, int] = field(default_factory=dict)
+    unseen_more: int = 0
+    rows: tuple[Values, ...] = ()
+
+    @property
+    def infinite(self) -> int:
+        """Rows that hold plus or minus infinity."""
+        return self.negative_infinite + self.positive_infinite
+
+    @property
+    def count(self) -> int:
+        """Rows whose value takes part in the distribution: neither missing nor infinite."""
+        return self.n - self.missing - self.infinite
+
+    @property
+    def unseen_rows(self) -> int:
+        """Rows in levels that the reference does not have."""
+        return sum(self.unseen.values()) + self.unseen_more
+
+    @property
+    def std(self) -> float:
+        """Population standard deviation of the finite values; NaN without any."""
+        return math.sqrt(self.m2 / self.count) if self.count else math.nan
+
+    @property
+    def distinct_at_least(self) -> int:
+        """Distinct values, as far as the counts can tell them apart; exact for levels."""
+        return int(np.count_nonzero(self.cells)) + len(self.unseen) + (self.unseen_more > 0)
+
+    @cached_property
+    def counts(self) -> Counts:
+        """Rows per bin or group, in the order of `layout.labels`."""
+        if self.layout.bins is not None:
+            return np.add.reduceat(self.cells, self.layout.bins.cuts)
+        if self.layout.levels is not None:
+            groups = self.layout.levels.group_array
+            counts = np.zeros(len(self.layout.labels), dtype=np.int64)
+            np.add.at(counts, groups, self.cells)
+            if self.layout.kind == "categorical":
+                counts[-1] = self.unseen_rows
+            return counts
+        return _no_counts()
+
+    @cached_property
+    def located(self) -> NDArray[np.uint16]:
+        """The grid cell of each finite value in memory, in the order of `finite`."""
+        grid = _bins(self.layout).grid
+        parts = [np.zeros(0, dtype=np.uint16)]
+        for start in range(0, len(self.finite), _CHUNK):
+            parts.append(grid.locate(self.finite[start : start + _CHUNK]).astype(np.uint16))
+        return np.concatenate(parts)
+
+    @cached_property
+    def finite(self) -> Values:
+        """The finite values in memory; no copy when all rows are finite and of one part."""
+        parts = [part[np.isfinite(part)] if self.n > self.count else part for part in self.rows]
+        return parts[0] if len(parts) == 1 else np.concatenate([np.zeros(0), *parts])
+
+    @cached_property
+    def ordered(self) -> Values:
+        """The finite values in memory, sorted."""
+        return np.sort(self.finite)
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether `finite` holds every value that was counted."""
+        return bool(self.rows) and len(self.finite) == self.count
+
+    def __add__(self, other: Summary) -> Summary:
+        """The summary of both windows' rows together.
+
+        Raises InputError when the layouts differ: counts on different grids cannot be added.
+        """
+        if self.layout is not other.layout and self.layout != other.layout:
+            raise InputError(
+                "Two summaries with different layouts cannot be added. Summarize both columns "
+                "with the layout fitted on one reference."
+            )
+        mean, m2 = _pooled((self.count, self.mean, self.m2), (other.count, other.mean, other.m2))
+        both = len(self.sums) == len(other.sums)
+        remembered = (self.rows or not self.n) and (other.rows or not other.n)
+        return Summary(
+            layout=self.layout,
+            n=self.n + other.n,
+            missing=self.missing + other.missing,
+            negative_infinite=self.negative_infinite + other.negative_infinite,
+            positive_infinite=self.positive_infinite + other.positive_infinite,
+            minimum=_nan_aware(min, self.minimum, other.minimum),
+            maximum=_nan_aware(max, self.maximum, other.maximum),
+            mean=mean,
+            m2=m2,
+            below=self.below + other.below,
+            above=self.above + other.above,
+            cells=self.cells + other.cells,
+            sums=self.sums + other.sums if both else np.zeros(0),
+            unseen=dict(sorted((Counter(self.unseen) + Counter(other.unseen)).items())),
+            unseen_more=self.unseen_more + other.unseen_more,
+            rows=(*self.rows, *other.rows) if remembered else (),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-valid, without layout, rows and sums; only cells that hold something."""
+        some = np.flatnonzero(self.cells)
+        named = Counter(self.unseen).most_common(_KEPT_UNSEEN)
+        return {
+            **{name: getattr(self, name) for name in _PLAIN},
+            **{name: _or_none(getattr(self, name)) for name in _REAL},
+            "cells": {"at": some.tolist(), "count": self.cells[some].tolist()},
+            "size": len(self.cells),
+            "unseen": dict(sorted(named)),
+            "unseen_more": self.unseen_rows - sum(count for _, count in named),
+        }
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any], layout: Layout) -> Summary:
+        """The way back from `to_dict`, with the layout it was counted on."""
+        cells = np.zeros(stored["size"], dtype=np.int64)
+        cells[stored["cells"]["at"]] = stored["cells"]["count"]
+        reals = {name: math.nan if stored[name] is None else stored[name] for name in _REAL}
+        return cls(
+            layout,
+            **{name: stored[name] for name in _PLAIN},
+            **reals,
+            cells=cells,
+            unseen=dict(stored["unseen"]),
+            unseen_more=stored["unseen_more"],
+        )
+
+
+_PLAIN = ("n", "missing", "negative_infinite", "positive_infinite", "below", "above")
+_REAL = ("minimum", "maximum", "mean", "m2")
+
+
+def summarize(column: Column, layout: Layout) -> Summary:
+    """Count a column on a layout, in one pass; the column's array is kept, never changed.
+
+    Raises InputError when the layout was fitted on a column of another kind.
+
+    >>> from mondrift.measures.column import categorical
+    >>> from mondrift.measures.layout import fit_layout
+    >>> layout = fit_layout(categorical(["a", "a", "b"]))
+    >>> today = summarize(categorical(["a", "c", None]), layout)
+    >>> today.counts.tolist(), dict(today.unseen), today.missing
+    ([1, 0, 1], {'c': 1}, 1)
+    """
+    if column.kind != layout.kind:
+        raise InputError(
+            f"Column {column.name!r} is {column.kind}, but the layout is for a {layout.kind} "
+            "column. The kind is fixed by the schema, from the reference."
+        )
+    if column.kind == "numeric":
+        return _numeric(column.values, layout)
+    if column.kind == "categorical":
+        return _categorical(column, layout)
+    if column.kind == "boolean":
+        missing = int(np.count_nonzero(np.isnan(column.values)))
+        true = int(np.count_nonzero(column.values == 1.0))
+        cells = np.array([column.n - missing - true, true], dtype=np.int64)
+        return Summary(layout, column.n, missing, cells=cells)
+    return Summary(layout, column.n, int(np.count_nonzero(column.values)))
+
+
+def _numeric(values: Values, layout: Layout) -> Summary:
+    """One pass in chunks that fit the cache; a reference without values has no grid."""
+    bins = layout.bins
+    size = bins.grid.size if bins else 1
+    cells, sums = np.zeros(size, dtype=np.int64), np.zeros(size)
+    missing = negative = positive = below = above = 0
+    minimum, maximum = math.inf, -math.inf
+    moments = (0, math.nan, 0.0)
+    for start in range(0, len(values), _CHUNK):
+        chunk = values[start : start + _CHUNK]
+        finite = np.isfinite(chunk)
+        if not finite.all():
+            missing += int(np.count_nonzero(np.isnan(chunk)))
+            negative += int(np.count_nonzero(chunk == -np.inf))
+            positive += int(np.count_nonzero(chunk == np.inf))
+            chunk = chunk[finite]
+            if not len(chunk):
+                continue
+        low, high = float(chunk.min()), float(chunk.max())
+        minimum, maximum = min(minimum, low), max(maximum, high)
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean = float(chunk.mean())
+            away = chunk - mean
+            moments_here = (len(chunk), mean, float(away @ away))
+            moments = (moments[0] + len(chunk), *_pooled(moments, moments_here))
+            if bins is None:
+                cells[0] += len(chunk)
+                continue
+            below += int(np.count_nonzero(chunk < bins.minimum)) if low < bins.minimum else 0
+            above += int(np.count_nonzero(chunk > bins.maximum)) if high > bins.maximum else 0
+            where = bins.grid.locate(chunk)
+            cells += np.bincount(where, minlength=size)
+            sums += np.bincount(where, weights=chunk - bins.grid.centre, minlength=size)
+    some = moments[0] > 0
+    return Summary(
+        layout=layout,
+        n=len(values),
+        missing=missing,
+        negative_infinite=negative,
+        positive_infinite=positive,
+        minimum=minimum + 0.0 if some else math.nan,  # + 0.0 makes a zero of -0.0
+        maximum=maximum + 0.0 if some else math.nan,
+        mean=moments[1],
+        m2=moments[2],
+        below=below,
+        above=above,
+        cells=cells,
+        sums=sums,
+        rows=(values,),
+    )
+
+
+def _categorical(column: Column, layout: Layout) -> Summary:
+    assert layout.levels is not None
+    counted = np.bincount(column.values.astype(np.int64) + 1, minlength=len(column.levels) + 1)
+    missing, per_level = int(counted[0]), counted[1:]
+    cells = np.zeros(len(layout.levels.names), dtype=np.int64)
+    unseen: dict[str, int] = {}
+    for place in np.flatnonzero(per_level).tolist():
+        name = column.levels[place]
+        known = layout.levels.position.get(name)
+        if known is None:
+            unseen[name] = int(per_level[place])
+        else:
+            cells[known] += per_level[place]
+    return Summary(layout, column.n, missing, cells=cells, unseen=dict(sorted(unseen.items())))
+
+
+def _pooled(
+    one: tuple[int, float, float], other: tuple[int, float, float]
+) -> tuple[float, float]:
+    """Mean and m2 of two parts together (Chan, Golub and LeVeque 1979)."""
+    if not one[0] or not other[0]:
+        return (one if one[0] else other)[1:]
+    n = one[0] + other[0]
+    apart = other[1] - one[1]
+    mean = one[1] * (one[0] / n) + other[1] * (other[0] / n)
+    return mean, one[2] + other[2] + apart * apart * (one[0] * (other[0] / n))
+
+
+def _nan_aware(choose: Any, one: float, other: float) -> float:
+    known = [value for value in (one, other) if not math.isnan(value)]
+    return float(choose(known)) if known else math.nan
+
+
+def _or_none(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _bins(layout: Layout) -> Bins:
+    assert layout.bins is not None
+    return layout.bins

@@ -1,0 +1,102 @@
+"""The archive's first page: every run, newest first, with search, filters, a strip of statuses.
+
+Static: built from records, no request. The rows are JSON in the page and drawn by `index.js`; the
+newest stand in the markup as well, for readers without JavaScript. A filtered view is a permalink
+(`index.html#monitor=…&status=…&q=…`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
+
+from markupsafe import Markup
+
+from mondrift.errors import ReportError
+from mondrift.page.page import asset, digest, environment, inert_json, policy
+from mondrift.page.sections import STATUS_WORDS, checked_status
+
+SHOWN = 100
+"""Rows in the markup; the others are drawn on demand."""
+STRIP = 26
+"""Newest runs that a monitor's strip shows."""
+
+
+@dataclass(frozen=True)
+class IndexRun:
+    """One line of the index.
+
+    `run_id` sorts by time; `href` is relative to the index; `start` and `end` of the window and
+    `headline` are shown as they are; `value` is what the monitor's sparkline follows (None: gap).
+    """
+
+    run_id: str
+    monitor: str
+    href: str
+    start: str
+    end: str
+    status: str
+    headline: str
+    value: float | None = None
+
+    def __post_init__(self) -> None:
+        checked_status(self.status)
+        if ":" in self.href.split("/")[0] or self.href.startswith(("/", "\\")):
+            raise ReportError(
+                f"Run {self.run_id!r} links to {self.href!r}; a link of the index is relative to "
+                "it, for instance 'flights_weekly/<run-id>/report.html'."
+            )
+
+
+def index_page(title: str, runs: Iterable[IndexRun]) -> str:
+    """The index as one HTML page; the same runs in any order give the same bytes.
+
+    >>> "No runs yet" in index_page("Reports", [])
+    True
+    """
+    newest = sorted(runs, key=attrgetter("start", "run_id"), reverse=True)
+    script = asset("index.js").strip()
+    return (
+        environment()
+        .get_template("index.html.j2")
+        .render(
+            title=title,
+            runs=newest[:SHOWN],
+            total=len(newest),
+            monitors=_monitors(newest),
+            statuses={word: STATUS_WORDS[word] for word in STATUS_WORDS if word != "skipped"},
+            data=inert_json([_line(run) for run in newest]),
+            words=inert_json(STATUS_WORDS),
+            script=Markup(script),  # noqa: S704  ours
+            policy=policy([digest(script)]),
+            styles=Markup(asset("palette.css") + asset("report.css") + asset("index.css")),  # noqa: S704
+        )
+    )
+
+
+def _line(run: IndexRun) -> list[str]:
+    return [run.monitor, run.start, run.end, run.status, run.headline, run.href]
+
+
+def _monitors(newest: Sequence[IndexRun]) -> list[dict[str, object]]:
+    """Per monitor: its name, how many runs, the last ones oldest first, and their values."""
+    # Sorting is stable: within a monitor the order stays newest first.
+    grouped = groupby(sorted(newest, key=attrgetter("monitor")), key=attrgetter("monitor"))
+    made = []
+    for name, group in grouped:
+        all_runs = list(group)
+        strip = all_runs[:STRIP][::-1]
+        values = [run.value for run in strip]
+        known = any(value is not None for value in values)
+        made.append(
+            {
+                "name": name,
+                "count": len(all_runs),
+                "latest": all_runs[0],
+                "strip": strip,
+                "values": values if known else [],
+            }
+        )
+    return made

@@ -1,0 +1,201 @@
+"""Report: sections in reading order → one self-contained HTML file, the same bytes each time.
+
+Numbers and pictures only: whatever a column or a category is called, it is shown and never run.
+A page asks the network for nothing and is readable without JavaScript, on a phone, in the dark,
+on paper and by a screen reader. Its sections are in `mondrift.page.sections`.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from mondrift.errors import ReportError
+from mondrift.page.sections import (
+    Banner,
+    Chart,
+    Code,
+    Details,
+    Figure,
+    Figures,
+    Heading,
+    Image,
+    Markdown,
+    Reportable,
+    Section,
+    Spark,
+    Status,
+    Table,
+    Text,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = [
+    "Banner",
+    "Chart",
+    "Code",
+    "Details",
+    "Figure",
+    "Figures",
+    "Heading",
+    "Image",
+    "Markdown",
+    "Report",
+    "Section",
+    "Spark",
+    "Status",
+    "Table",
+    "Text",
+    "sections_of",
+]
+_SECTIONS = (Heading, Text, Markdown, Code, Image, Table, Chart, Figures, Banner, Details)
+
+
+class Report:
+    """A page in the making: `add` what belongs on it, then `save` it.
+
+    Parameters
+    ----------
+    title : the page's one `<h1>`.
+    subtitle : a line below it (what, which window); empty: none. No time is added unasked.
+
+    >>> report = Report("Week 17").heading("Inputs").add("Nothing moved.")
+    >>> "<p>Nothing moved.</p>" in report.to_html()
+    True
+    """
+
+    def __init__(self, title: str, *, subtitle: str = "") -> None:
+        self.title = str(title)
+        self.subtitle = str(subtitle)
+        self._sections: list[Section] = []
+
+    @property
+    def sections(self) -> tuple[Section, ...]:
+        """What was added, in order."""
+        return tuple(self._sections)
+
+    def heading(self, text: str, *, level: int = 2) -> Report:
+        """A heading; `level` 2 opens a chapter of the table of contents. Returns the report."""
+        self._sections.append(Heading(str(text), level))
+        return self
+
+    def add(self, item: Any, *, title: str = "", note: str = "") -> Report:
+        """Add one thing, and return the report.
+
+        Parameters
+        ----------
+        item : a text (escaped; an empty line parts paragraphs), a DataFrame (at most 2,000 rows),
+            an Altair chart, a section of `mondrift.page.sections`, or an object that has
+            `_report_sections_()`, as Comparison and Verdict have.
+        title, note : for a chart or a DataFrame: the words above and below it.
+
+        Raises ReportError for anything else: a page holds no rows, objects or HTML.
+        """
+        self._sections.extend(sections_of(item, title=title, note=note))
+        return self
+
+    def to_html(self, *, stills: int = 8) -> str:
+        """The whole page. Raises ReportError when a chart asks for a URL or exceeds its budget.
+
+        `stills` (0 to 8): static images for the first charts, shown until (or instead of) the live
+        drawing; each costs about 0.2 s of CPU.
+        """
+        from mondrift.charts import theme
+        from mondrift.page import page
+
+        dark = f"@media (prefers-color-scheme:dark){{{theme.dark_rules('')}}}".replace("\n", "")
+        return page.document(
+            self.title,
+            self._sections,
+            subtitle=self.subtitle,
+            theme=page.Theme(theme.config(), dark),
+            version=version("mondrift"),
+            stills=stills,
+        )
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the page, whole or not at all (aside, then renamed); return its path.
+
+        Raises ReportError when the folder does not exist or refuses the file.
+        """
+        target = Path(path)
+        html = self.to_html()
+        try:
+            handle, aside = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+            try:
+                with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+                    file.write(html)
+                mask = os.umask(0)
+                os.umask(mask)
+                Path(aside).chmod(0o666 & ~mask)
+                Path(aside).replace(target)
+            except BaseException:
+                Path(aside).unlink(missing_ok=True)
+                raise
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            raise ReportError(
+                f"The report cannot be written to {str(target)!r}: {reason}. "
+                "Give a path in a folder that exists and may be written."
+            ) from error
+        return target
+
+    def __repr__(self) -> str:
+        return f"<Report {self.title!r}: {len(self._sections)} sections>"
+
+
+def sections_of(item: Any, *, title: str = "", note: str = "") -> tuple[Section, ...]:
+    """What a page shows of `item`; see `Report.add`.
+
+    >>> sections_of("Two words")
+    (Text(text='Two words'),)
+    """
+    if isinstance(item, _SECTIONS):
+        return (item,)
+    if isinstance(item, str):
+        return (Text(item),)
+    if isinstance(item, pd.DataFrame):
+        from mondrift.page.table import from_frame
+
+        return (from_frame(item, caption=title, note=note),)
+    if not isinstance(item, type) and isinstance(item, Reportable):
+        return _checked(item._report_sections_(), item)
+    if hasattr(item, "to_dict") and hasattr(item, "_repr_mimebundle_"):
+        return (_chart(item, title, note),)
+    raise ReportError(
+        f"A {type(item).__name__} cannot be added to a report. Add text, a DataFrame, an Altair "
+        "chart, a section of mondrift.report, or an object with _report_sections_()."
+    )
+
+
+def _checked(sections: Iterable[Any], owner: object) -> tuple[Section, ...]:
+    made = tuple(sections)
+    for section in made:
+        if not isinstance(section, _SECTIONS):
+            raise ReportError(
+                f"{type(owner).__name__}._report_sections_() gave a {type(section).__name__}, "
+                "which is no section of mondrift.report."
+            )
+    return made
+
+
+def _chart(chart: Any, title: str, note: str) -> Chart:
+    spec = chart.to_dict()
+    if not isinstance(spec, dict) or not {
+        "mark",
+        "layer",
+        "hconcat",
+        "vconcat",
+        "concat",
+        "facet",
+        "repeat",
+    } & set(spec):
+        raise ReportError(f"A {type(chart).__name__} is not a chart that a report can draw.")
+    return Chart(spec, title=title, note=note)

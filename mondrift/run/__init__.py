@@ -1,0 +1,1 @@
+"""Monitors at work: a plan says what, a check judges one window, a run leaves a page of it."""

@@ -1,0 +1,250 @@
+"""papermill executes a notebook, under time limits, in a kernel that nothing else can reach.
+
+The kernel is the running Python itself, so no kernel needs to be installed; it speaks over sockets
+in a folder of its own (parallel runs cannot meet, no TCP port is raced for) and inherits the
+environment, where connections are named. It never gets an address as a parameter.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mondrift.errors import RunError
+from mondrift.run.parameters import Scalar
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+Progress = Callable[[str], None]
+
+
+def silent(_: str) -> None:
+    """Progress that nobody follows."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Seconds that a kernel's start, one cell, and all cells together may take."""
+
+    start: float = 60.0
+    cell: float = 600.0
+    run: float = 3600.0
+
+
+@dataclass(frozen=True)
+class Execution:
+    """An executed notebook; `error` says why it did not come to its end, "" when it did."""
+
+    notebook: NotebookNode
+    error: str = ""
+
+
+def read_notebook(path: Path) -> NotebookNode:
+    """A notebook's file; RunError when it is not there or is none."""
+    with lean_imports():
+        import nbformat
+    try:
+        return nbformat.read(path, as_version=4)
+    except OSError as error:
+        raise RunError(
+            f"There is no notebook {str(path)!r} ({error.strerror}). `mondrift init` lays out the "
+            "notebooks that come with mondrift."
+        ) from None
+    except (ValueError, nbformat.ValidationError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise RunError(f"{str(path)!r} is no notebook that can be read: {reason}.") from None
+
+
+def execute(
+    notebook: NotebookNode,
+    values: Mapping[str, Scalar],
+    *,
+    folder: Path,
+    limits: Limits | None = None,
+    environment: Mapping[str, str] | None = None,
+    progress: Progress = silent,
+) -> Execution:
+    """Run all cells with `values` as parameters; a failure is told in the result, not raised.
+
+    Parameters
+    ----------
+    notebook : nbformat 4; it is left alone.
+    values : checked parameters (see `mondrift.run.parameters`).
+    folder : the kernel's working folder.
+    environment : variables that the kernel has beside those of this process.
+    progress : called with a few words before each code cell.
+    """
+    limits = limits or Limits()
+    with lean_imports():
+        from papermill.engines import papermill_engines
+        from papermill.execute import execute_notebook
+    node = execute_notebook(
+        copy.deepcopy(notebook), None, dict(values), prepare_only=True, kernel_name="python3",
+        language="python",
+    )  # fmt: skip
+    steps = _Steps(node, progress)
+    with _private_folder() as private:
+        kernel = _kernel_class(private, environment or {})
+        with _killed_after(limits.run, kernel) as timer:
+            error = ""
+            try:
+                papermill_engines.execute_notebook_with_engine(
+                    None,
+                    node,
+                    kernel_name="python3",
+                    progress_bar=False,
+                    start_timeout=limits.start,
+                    execution_timeout=limits.cell,
+                    kernel_manager_class=kernel,
+                    resources={"metadata": {"path": str(folder)}},
+                    on_cell_start=steps.start,
+                    extra_arguments=["--HistoryManager.enabled=False", "--no-secure"],
+                )
+            except (RuntimeError, TimeoutError, OSError) as broken:
+                error = _reason(broken, limits, timed_out=timer.fired)
+    return Execution(node, steps.failed(error))
+
+
+@contextlib.contextmanager
+def lean_imports() -> Iterator[None]:
+    """Import nbformat without `rfc3987_syntax`, which costs a second and checks no notebook.
+
+    JupyterLab brings it, and jsonschema then loads its grammar on import.
+    """
+    absent = "rfc3987_syntax" not in sys.modules
+    if absent:
+        sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        if absent:
+            del sys.modules["rfc3987_syntax"]
+
+
+class _Steps:
+    """Which cell is running, so that a failure can be marked where it happened."""
+
+    def __init__(self, notebook: NotebookNode, progress: Progress) -> None:
+        self.notebook = notebook
+        self.progress = progress
+        self.running = 0
+        self.codes = [i for i, c in enumerate(notebook.cells) if c.cell_type == "code"]
+
+    def start(self, cell: NotebookNode, cell_index: int) -> None:
+        self.running = cell_index
+        if cell.cell_type == "code":
+            self.progress(f"step {self.codes.index(cell_index) + 1} of {len(self.codes)}")
+
+    def failed(self, error: str) -> str:
+        """The reason of the failure; what left no trace is written into its cell."""
+        import nbformat
+
+        for cell in self.notebook.cells:
+            for output in cell.get("outputs", ()):
+                if output.output_type == "error":
+                    return f"{output.ename}: {output.evalue}".strip().removesuffix(":")
+        if error and self.codes:
+            at = self.running if self.running in self.codes else self.codes[0]
+            self.notebook.cells[at].outputs.append(
+                nbformat.v4.new_output("error", ename="RunError", evalue=error, traceback=[error])
+            )
+        return error
+
+
+def _reason(broken: BaseException, limits: Limits, *, timed_out: bool) -> str:
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+
+    if timed_out:
+        return f"The run took longer than {limits.run:g} s and was ended."
+    if isinstance(broken, CellTimeoutError):
+        return f"The step took longer than {limits.cell:g} s and was ended."
+    if isinstance(broken, DeadKernelError) or "Kernel died" in str(broken):
+        return "The kernel was killed or crashed; most often the machine ran out of memory."
+    if isinstance(broken, RuntimeError) and "Kernel didn't respond" in str(broken):
+        return f"The kernel did not start within {limits.start:g} s."
+    return f"The notebook could not be run: {broken}"
+
+
+@contextlib.contextmanager
+def _private_folder() -> Iterator[Path]:
+    """A folder with a path short enough for sockets (107 bytes), for one run."""
+    short = Path("/tmp")  # noqa: S108  (mkdtemp makes a name of its own, mode 0700)
+    where = short if short.is_dir() and os.access(short, os.W_OK | os.X_OK) else None
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="md-", dir=where))
+    except OSError as error:
+        raise RunError(
+            f"No temporary folder can be made for the kernel: {error.strerror}. Free some space, "
+            "or set TMPDIR."
+        ) from None
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _kernel_class(private: Path, environment: Mapping[str, str]) -> type[Any]:
+    """A kernel manager for this Python, whose sockets and files are all in `private`."""
+    from jupyter_client import AsyncKernelManager
+    from jupyter_client.kernelspec import KernelSpec
+
+    own = {"IPYTHONDIR": str(private), "JUPYTER_RUNTIME_DIR": str(private)}
+    spec = KernelSpec(
+        argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+        display_name="Python 3",
+        language="python",
+        env={**environment, **own},
+    )
+
+    class OwnKernel(AsyncKernelManager):  # type: ignore[misc]
+        started: Any = None
+
+        def __init__(self, **traits: Any) -> None:
+            super().__init__(**traits)
+            type(self).started = self
+            self.connection_file = str(private / "kernel.json")
+            if os.name == "posix":
+                self.transport, self.ip = "ipc", str(private / "k")
+
+        @property
+        def kernel_spec(self) -> KernelSpec:
+            return spec
+
+    return OwnKernel
+
+
+class _Timer:
+    fired = False
+
+
+@contextlib.contextmanager
+def _killed_after(seconds: float, kernel: type[Any]) -> Iterator[_Timer]:
+    """Kill the kernel (and what it started) when the run takes longer; nbclient then notices."""
+    state = _Timer()
+
+    def fire() -> None:
+        state.fired = True
+        provisioner = getattr(kernel.started, "provisioner", None)
+        pid = getattr(provisioner, "pid", None)
+        if pid:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(os.getpgid(pid), signal.SIGKILL)
+
+    timer = threading.Timer(seconds, fire)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield state
+    finally:
+        timer.cancel()

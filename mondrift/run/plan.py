@@ -1,0 +1,280 @@
+"""A monitor is a saved plan: model, reference, windows, rules and alerts, in a file of YAML.
+
+One file, `params/monitors/<name>.yaml`, is one monitor. It is checked as a whole before anything
+runs; every complaint comes at once, with file and line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from mondrift.errors import MonitorError, SettingsError, WindowError, nearest, shown
+from mondrift.policy import Policy
+from mondrift.run.document import Document, read_document
+from mondrift.run.windows import Calendar, Length
+from mondrift.severity import AlertRules
+from mondrift.window import Window
+
+_KEYS = (
+    *("model", "title", "notebook", "parameters", "reference", "window"),
+    *("schedule", "policy", "alerts"),
+)
+_WINDOW_KEYS = ("length", "zone", "start", "end")
+_SCALARS = (str, int, float, bool)
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+_CRON = re.compile(r"(\S+\s+){4}\S+|@(hourly|daily|weekly|monthly)")
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What windows are measured against: a registered baseline, or the window before.
+
+    `version` is the baseline's; None for the newest.
+    """
+
+    kind: Literal["baseline", "previous window"] = "baseline"
+    version: int | None = None
+
+
+@dataclass(frozen=True)
+class Monitor:
+    """A saved plan; `load_monitor` reads it from its file.
+
+    Parameters
+    ----------
+    name : the file's name without `.yaml`; also the name of its folder of reports.
+    model : id of a registered model.
+    notebook : name of a notebook, without `.ipynb`.
+    parameters : {name: plain scalar} for the notebook.
+    calendar : how time is cut into windows.
+    schedule : a cron line in the calendar's zone, "" for none.
+    """
+
+    name: str
+    model: str
+    calendar: Calendar
+    title: str = ""
+    notebook: str = "drift_report"
+    parameters: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+    reference: Reference = field(default_factory=Reference)
+    schedule: str = ""
+    policy: Policy = field(default_factory=Policy)
+    alerts: AlertRules = field(default_factory=AlertRules)
+
+    def windows(self, until: datetime) -> tuple[Window, ...]:
+        """The windows that are over at `until`, oldest first.
+
+        `until` is now, by the model's clock: the wall's, or the newest row's for `clock: data`.
+        """
+        return self.calendar.windows(until)
+
+    def window(self, day: str) -> Window:
+        """The window that begins on `day` (ISO, in the calendar's zone), or holds that moment."""
+        return self.calendar.window(day)
+
+    def config(self) -> dict[str, Any]:
+        """What decides a run's result, JSON-valid; its hash is part of the run's identity.
+
+        Schedule, first and last day and alerts are left out: changing them makes no new results.
+        """
+        return {
+            "model": self.model,
+            "notebook": self.notebook,
+            "parameters": dict(self.parameters),
+            "reference": {"kind": self.reference.kind, "version": self.reference.version},
+            "window": {"length": str(self.calendar.length), "zone": self.calendar.zone},
+            "policy": self.policy.to_dict(),
+        }
+
+
+def load_monitors(folder: Path | str, *, policy: Policy | None = None) -> dict[str, Monitor]:
+    """{name: monitor} of every `*.yaml` in `folder`, by name; `policy` is what theirs build upon.
+
+    Raises MonitorError with the complaints about all files.
+    """
+    paths = sorted(_folder(folder).glob("*.yaml"))
+    monitors: dict[str, Monitor] = {}
+    complaints = []
+    for path in paths:
+        try:
+            monitors[path.stem] = read_monitor(path, policy=policy)
+        except MonitorError as error:
+            complaints.append(str(error))
+    if complaints:
+        raise MonitorError("\n".join(complaints))
+    return monitors
+
+
+def load_monitor(name: str, folder: Path | str, *, policy: Policy | None = None) -> Monitor:
+    """The monitor `name` of a folder; MonitorError when there is none, naming those there are."""
+    found = {path.stem: path for path in sorted(_folder(folder).glob("*.yaml"))}
+    if name not in found:
+        raise MonitorError(
+            f"There is no monitor {name!r} in {folder}, which has {shown(found)}."
+            f"{nearest(name, found)}"
+        )
+    return read_monitor(found[name], policy=policy)
+
+
+def _folder(folder: Path | str) -> Path:
+    path = Path(folder)
+    if not path.is_dir():
+        raise MonitorError(
+            f"There is no folder {path}. `mondrift init` lays out params and notebooks here; or go "
+            "to the folder that has them."
+        )
+    return path
+
+
+def read_monitor(path: Path, *, policy: Policy | None = None) -> Monitor:
+    """Read and check one file; MonitorError with every complaint, each with its line."""
+    document = read_document(path)
+    document.check_keys((), _KEYS)
+    if not _NAME.fullmatch(path.stem):
+        document.complain((), f"the file's name {path.stem!r} may hold a-z, 0-9, - and _ only.")
+    monitor = Monitor(
+        name=path.stem,
+        model=_text(document, "model"),
+        calendar=_calendar(document),
+        title=_text(document, "title", path.stem.replace("_", " ")),
+        notebook=_text(document, "notebook", "drift_report"),
+        parameters=_parameters(document),
+        reference=_reference(document),
+        schedule=_schedule(document),
+        policy=_policy(document, policy or Policy()),
+        alerts=_alerts(document),
+    )
+    document.raise_complaints()
+    return monitor
+
+
+# One function per part: it returns something usable and notes what is wrong in the document.
+
+
+def _text(document: Document, key: str, default: str | None = None) -> str:
+    value = document.values.get(key, default)
+    if value is None:
+        document.complain((key,), f"{key} is missing.")
+    elif not isinstance(value, str) or not value.strip():
+        document.complain((key,), f"{key} is a text, not {value!r}.")
+    return str(value)
+
+
+def _mapping(document: Document, key: str) -> dict[str, Any]:
+    value = document.values.get(key)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        document.complain((key,), f"{key} is a mapping of names to values, not {value!r}.")
+        return {}
+    return value
+
+
+def _parameters(document: Document) -> dict[str, str | int | float | bool]:
+    given = _mapping(document, "parameters")
+    for name, value in given.items():
+        if not str(name).isidentifier():
+            document.complain(("parameters", str(name)), f"{name!r} is no name of a parameter.")
+        if not isinstance(value, _SCALARS):
+            document.complain(
+                ("parameters", str(name)),
+                f"parameters.{name} is a text, a number or true/false, not {value!r}.",
+            )
+    return given
+
+
+def _calendar(document: Document) -> Calendar:
+    place = ("window",)
+    given = _mapping(document, "window")
+    fallback = Calendar(Length(days=1), "UTC", date(1970, 1, 1))
+    if not given:
+        document.complain(place, "window is missing: give length, zone and start.")
+        return fallback
+    document.check_keys(place, _WINDOW_KEYS)
+    length, zone = Length(days=1), str(given.get("zone", "UTC"))
+    try:
+        length = Length.parse(str(given.get("length", "")))
+    except WindowError as error:
+        document.complain((*place, "length"), f"window.length: {error}")
+    try:
+        ZoneInfo(zone)
+    except (KeyError, ValueError, OSError):
+        close = nearest(zone, available_timezones())
+        document.complain((*place, "zone"), f"window.zone: {zone!r} is no IANA time zone.{close}")
+        return fallback
+    start, end = (_day(document, (*place, key)) for key in ("start", "end"))
+    if start is None and "start" not in given:
+        document.complain(place, "window.start is missing: the first day, e.g. 2013-01-07.")
+    if start and end and end <= start:
+        document.complain((*place, "end"), f"window.end {end} is not after window.start {start}.")
+    return Calendar(length, zone, start or fallback.start, end)
+
+
+def _day(document: Document, place: tuple[str, str]) -> date | None:
+    value = document.values[place[0]].get(place[1])
+    if value is None:
+        return None
+    try:
+        return date.fromisoformat(str(value))
+    except ValueError:
+        document.complain(place, f"{'.'.join(place)}: {value!r} is no day; write it 2013-04-22.")
+        return None
+
+
+def _reference(document: Document) -> Reference:
+    given = document.values.get("reference", "baseline")
+    if given == "previous window":
+        return Reference("previous window")
+    if given == "baseline":
+        return Reference()
+    version = given.get("baseline") if isinstance(given, dict) and len(given) == 1 else None
+    if isinstance(version, int) and not isinstance(version, bool) and version > 0:
+        return Reference(version=version)
+    document.complain(
+        ("reference",),
+        "reference is 'baseline' (the newest), {baseline: 2} (that version) or 'previous window', "
+        f"not {given!r}.",
+    )
+    return Reference()
+
+
+def _schedule(document: Document) -> str:
+    given = document.values.get("schedule") or ""
+    if given and not _CRON.fullmatch(str(given).strip()):
+        document.complain(
+            ("schedule",),
+            f"schedule is a cron line such as '0 6 * * 1' (Mondays at 06:00), not {given!r}.",
+        )
+    return str(given).strip()
+
+
+def _policy(document: Document, base: Policy) -> Policy:
+    given = _mapping(document, "policy")
+    groups = given.get("groups", {})
+    if not isinstance(groups, dict) or not all(isinstance(each, list) for each in groups.values()):
+        document.complain(
+            ("policy", "groups"),
+            "policy.groups maps names to lists of columns, e.g. weather: [temperature, humidity].",
+        )
+        return base
+    try:
+        return Policy.from_mapping(given, base)
+    except SettingsError as error:
+        document.complain(("policy",), str(error))
+    except TypeError:
+        document.complain(("policy",), "policy holds a text where a number belongs.")
+    return base
+
+
+def _alerts(document: Document) -> AlertRules:
+    try:
+        return AlertRules.from_mapping(_mapping(document, "alerts"))
+    except SettingsError as error:
+        document.complain(("alerts",), str(error))
+        return AlertRules()

@@ -1,0 +1,127 @@
+"""A calendar cuts time into windows: days and weeks of a time zone, or hours.
+
+Days are calendar days of an IANA zone, so one of them may last 23 or 25 hours; hours are hours.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from mondrift.errors import WindowError
+from mondrift.window import Window
+
+_LENGTH = re.compile(r"([1-9]\d{0,3})\s*([hDW])")
+
+
+@dataclass(frozen=True)
+class Length:
+    """How long a window is: a number of hours ("6h") or of calendar days ("1D", "7D", "2W").
+
+    >>> Length.parse("2W")
+    Length(days=14, hours=0)
+    """
+
+    days: int = 0
+    hours: int = 0
+
+    @classmethod
+    def parse(cls, text: str) -> Length:
+        """Read "6h", "7D" or "2W"; raises WindowError for anything else."""
+        match = _LENGTH.fullmatch(text)
+        if match is None:
+            raise WindowError(
+                f"{text!r} is no length of a window; try '1h', '1D', '7D' or '2W' "
+                "(hours, days, weeks)."
+            )
+        number, unit = int(match[1]), match[2]
+        if unit == "h":
+            return cls(hours=number)
+        return cls(days=number * (7 if unit == "W" else 1))
+
+    def __str__(self) -> str:
+        return f"{self.hours}h" if self.hours else f"{self.days}D"
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """Windows of one length, laid end to end from the first day.
+
+    Parameters
+    ----------
+    length : of each window.
+    zone : IANA zone in which days begin.
+    start : the first day; weeks begin on its weekday.
+    end : the first day that is not watched any more; None for no end. A window that reaches
+        beyond it is left out.
+
+    Examples
+    --------
+    >>> weeks = Calendar(Length.parse("7D"), "America/New_York", date(2013, 3, 4))
+    >>> for window in weeks.windows(datetime(2013, 3, 17, tzinfo=UTC)):  # the clocks go forward
+    ...     print(window.label, window.end - window.start)
+    week of 4 March 2013 6 days, 23:00:00
+    """
+
+    length: Length
+    zone: str
+    start: date
+    end: date | None = None
+
+    def windows(self, until: datetime) -> tuple[Window, ...]:
+        """The windows that are over at `until`, oldest first."""
+        found: list[Window] = []
+        while (window := self._at(len(found))).end <= until:  # type: ignore[operator]
+            if self._is_beyond(window):
+                break
+            found.append(window)
+        return tuple(found)
+
+    def window(self, moment: str) -> Window:
+        """The window that holds `moment`: an ISO day of the zone, or a day and time.
+
+        Raises WindowError when it is no time, or before the first or after the last day.
+        """
+        try:
+            parsed = datetime.fromisoformat(moment)
+        except ValueError:
+            raise WindowError(f"{moment!r} is no day; write it like 2013-04-22.") from None
+        zone = ZoneInfo(self.zone)
+        local = parsed.astimezone(zone) if parsed.tzinfo else parsed.replace(tzinfo=zone)
+        if self.length.hours:
+            number = (local.astimezone(UTC) - self._edge(0)) // timedelta(hours=self.length.hours)
+        else:
+            number = (local.date() - self.start).days // self.length.days
+        if number < 0 or self._is_beyond(self._at(number)):
+            last = f" and end on {self.end}" if self.end else ""
+            raise WindowError(
+                f"No window holds {moment}: the windows of {self.length} begin on {self.start}"
+                f"{last} ({self.zone})."
+            )
+        return self._at(number)
+
+    def _at(self, number: int) -> Window:
+        return Window(self._edge(number), self._edge(number + 1), label=self._label(number))
+
+    def _edge(self, number: int) -> datetime:
+        """Start of window `number`, in UTC."""
+        zone = ZoneInfo(self.zone)
+        day = self.start + timedelta(days=self.length.days * number)
+        midnight = datetime.combine(day, time(), zone).astimezone(UTC)
+        return midnight + timedelta(hours=self.length.hours * number)
+
+    def _is_beyond(self, window: Window) -> bool:
+        if self.end is None or window.end is None:
+            return False
+        return window.end > datetime.combine(self.end, time(), ZoneInfo(self.zone))
+
+    def _label(self, number: int) -> str:
+        local = self._edge(number).astimezone(ZoneInfo(self.zone))
+        day = f"{local.day} {local:%B %Y}"
+        if self.length.hours:
+            return f"{day} {local:%H:%M}"
+        if self.length.days == 1:
+            return day
+        return f"week of {day}" if self.length.days == 7 else f"{self.length.days} days from {day}"

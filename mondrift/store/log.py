@@ -1,0 +1,220 @@
+"""Logging predictions: one call is one batch is one transaction.
+
+In order: check every row; give new levels their codes; make the partitions; then, together, the
+keys, the rows, the labels that came with them or were waiting for them, and the quarantine. A
+batch is either there, whole, or not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, text
+
+from mondrift.store import copy, encode, ids, labels, models, partitions, quarantine
+from mondrift.store.connect import raw_cursor, transaction
+from mondrift.store.copy import Field
+from mondrift.store.database import Database
+from mondrift.store.levels import Levels
+from mondrift.store.models import Model
+from mondrift.store.validate import Checked, check, to_frame
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class LogResult:
+    """What became of the rows of one `log`.
+
+    Every row is counted once in `stored`, `duplicates` (the same id with the same content was
+    there already), `conflicts` (the same id with *other* content: kept in quarantine) or
+    `quarantined` (did not fit the schema). `labels`: targets that came along. `ids`: the id of
+    each row in the order given, None where it is not stored.
+    """
+
+    stored: int
+    duplicates: int
+    conflicts: int
+    quarantined: int
+    labels: int
+    ids: tuple[str | None, ...]
+
+    def __repr__(self) -> str:
+        return (
+            f"LogResult(stored={self.stored}, duplicates={self.duplicates}, conflicts="
+            f"{self.conflicts}, quarantined={self.quarantined}, labels={self.labels})"
+        )
+
+
+def log(
+    db: Database, model: Model, rows: Any, *, zone: str | None, progress: Progress | None
+) -> LogResult:
+    """Check and store rows; see `Store.log`."""
+    if isinstance(rows, Mapping):
+        rows = [rows]
+    if len(rows) == 0:
+        return LogResult(0, 0, 0, 0, 0, ())
+    if not model.fitted:
+        model = models.fit(db, model, to_frame(rows, "Rows")[0])
+    checked = check(rows, model.record, zone=zone, latest=db.clock())
+    batch = _Batch(db, model, checked)
+    with transaction(db.engine) as connection:
+        result = batch.store(connection)
+    if progress is not None:
+        progress(checked.n, checked.n)
+    batch.count()
+    return result
+
+
+class _Batch:
+    """The good rows of one call, encoded; `store` writes them and the bad ones."""
+
+    def __init__(self, db: Database, model: Model, checked: Checked) -> None:
+        self._db = db
+        self._model = model
+        self._checked = checked
+        self._keep = np.flatnonzero(checked.complaints.keep(checked.n))
+        coded = encode.codes(checked, model.record, Levels(db.engine, model.number), self._keep)
+        self._fields = encode.fields(checked, model.record, coded, self._keep)
+        self._truth = encode.truth(checked, model.record, coded, self._keep)
+        self._times = checked.timestamps[self._keep]
+        given = [checked.ids[row] for row in self._keep.tolist()]
+        self._given = np.array([each is not None for each in given], dtype=bool)
+        made = iter(ids.make(self._times[~self._given]).tolist())
+        self._ids = [next(made) if each is None else each.encode() for each in given]
+        if len(self._keep):
+            partitions.ensure_days(db.engine, self._times.astype("datetime64[us]"))
+
+    def store(self, connection: Connection) -> LogResult:
+        """Write everything within the transaction of `connection`."""
+        model = self._model.number
+        if self._labelled().any():
+            labels.lock(connection, model)
+        outcome = np.full(len(self._keep), _STORED, dtype=np.int8)
+        if self._given.any():
+            outcome[self._given] = self._claim(connection)
+        stored = np.flatnonzero(outcome == _STORED)
+        self._write(connection, stored)
+        labelled = self._label(connection, outcome != _CONFLICT)
+        if self._given.any():
+            labels.match_waiting(connection, model)
+        rejected = self._checked.rejected()
+        conflicts = np.flatnonzero(outcome == _CONFLICT)
+        entries = [*rejected, *self._conflict_rows(conflicts)]
+        quarantine.add(connection, model, "prediction", entries, self._db.clock())
+        return LogResult(
+            stored=len(stored),
+            duplicates=int(np.count_nonzero(outcome == _DUPLICATE)),
+            conflicts=len(conflicts),
+            quarantined=len(rejected),
+            labels=labelled,
+            ids=self._all_ids(outcome),
+        )
+
+    def count(self) -> None:
+        """Tell the cache how many rows came, per hour of their timestamps."""
+        hours, counts = np.unique(self._times // 3_600_000_000, return_counts=True)
+        self._db.cache.add_volumes(
+            self._model.model_id, dict(zip(hours.tolist(), counts.tolist(), strict=True))
+        )
+
+    def _labelled(self) -> np.ndarray:
+        return ~np.isnan(self._truth)
+
+    def _claim(self, connection: Connection) -> np.ndarray:
+        """Which client ids are new, known with the same content, or known with another."""
+        at = np.flatnonzero(self._given)
+        names = [self._ids[row] for row in at.tolist()]
+        content = [Field(copy.moments(self._times)), *self._fields]
+        found = encode.hashes([field.take(at) for field in content], len(at))
+        labels.lock_waiting(connection, self._model.number, shared=True)
+        connection.exec_driver_sql(_INCOMING)
+        incoming = [
+            Field(np.arange(len(at), dtype=np.int32)),
+            Field(names),
+            Field(copy.moments(self._times[at])),
+            Field(found),
+        ]
+        copy.write(raw_cursor(connection), "incoming", incoming, len(at))
+        connection.exec_driver_sql("ANALYZE incoming")
+        known = connection.execute(text(_CLAIM), {"model": self._model.number})
+        rows = list(known.scalars())
+        outcome = np.full(len(at), _STORED, dtype=np.int8)
+        if rows:
+            same = connection.execute(text(_COMPARE), {"model": self._model.number, "rows": rows})
+            for row, equal in same:
+                outcome[row] = _DUPLICATE if equal else _CONFLICT
+        return outcome
+
+    def _write(self, connection: Connection, rows: np.ndarray) -> None:
+        columns = ", ".join(("model", "timestamp", "id", *encode.COLUMNS))
+        parts = [
+            Field(np.full(len(self._keep), self._model.number, dtype=np.int32)),
+            Field(copy.moments(self._times)),
+            Field(self._ids),
+            *self._fields,
+        ]
+        if len(rows) < len(self._keep):
+            parts = [field.take(rows) for field in parts]
+        copy.write(raw_cursor(connection), f"predictions ({columns})", parts, len(rows))
+
+    def _label(self, connection: Connection, known: np.ndarray) -> int:
+        rows = np.flatnonzero(self._labelled() & known)
+        if not len(rows):
+            return 0
+        received = self._times[rows] if self._model.clock == "data" else None
+        return labels.add(
+            connection,
+            self._model,
+            ids=[self._ids[row] for row in rows.tolist()],
+            values=self._truth[rows],
+            received=labels.at(self._db.clock(), len(rows)) if received is None else received,
+        ).stored
+
+    def _conflict_rows(self, conflicts: np.ndarray) -> list[tuple[str, str]]:
+        reason = "its id is taken by a row with other content"
+        rows = self._checked.as_json(self._keep[conflicts].tolist())
+        return [(reason, row) for row in rows]
+
+    def _all_ids(self, outcome: np.ndarray) -> tuple[str | None, ...]:
+        result: list[str | None] = [None] * self._checked.n
+        kept = zip(self._keep.tolist(), self._ids, (outcome != _CONFLICT).tolist(), strict=True)
+        for row, name, known in kept:
+            if known:
+                result[row] = name.decode()
+        return tuple(result)
+
+
+_STORED, _DUPLICATE, _CONFLICT = 0, 1, 2
+
+_INCOMING = """
+CREATE TEMPORARY TABLE incoming (
+  row integer NOT NULL, id text COLLATE "C" NOT NULL, timestamp timestamptz NOT NULL,
+  row_hash bigint NOT NULL
+) ON COMMIT DROP
+"""
+
+# Rows whose id was there already, by another batch or by an earlier row of this one. In the order
+# of ids, so that two batches with the same ids wait for each other instead of deadlocking.
+_CLAIM = """
+WITH taken AS (
+  INSERT INTO prediction_keys (model, id, timestamp, row_hash)
+  SELECT :model, id, timestamp, row_hash FROM incoming ORDER BY id, row
+  ON CONFLICT DO NOTHING RETURNING id
+), first AS (
+  SELECT DISTINCT ON (id) id, row FROM incoming ORDER BY id, row
+)
+SELECT incoming.row FROM incoming
+LEFT JOIN (first JOIN taken USING (id)) ON first.row = incoming.row
+WHERE first.row IS NULL
+"""
+
+_COMPARE = """
+SELECT incoming.row, incoming.row_hash = keys.row_hash AND incoming.timestamp = keys.timestamp
+FROM incoming JOIN prediction_keys keys ON keys.model = :model AND keys.id = incoming.id
+WHERE incoming.row = ANY(:rows)
+"""
+

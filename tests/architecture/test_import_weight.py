@@ -1,0 +1,53 @@
+"""`import mondrift` adds little to `import numpy, pandas` (in seconds: `make bench`)."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+HEAVY = (
+    *("scipy.special", "scipy.stats", "sklearn", "polars", "pyspark", "dask"),
+    *("altair", "vl_convert", "jinja2", "ipywidgets", "IPython", "matplotlib"),
+    *("sqlalchemy", "alembic", "psycopg2", "redis", "pydantic", "pydantic_settings"),
+    *("papermill", "nbformat", "fastapi", "httpx", "click", "mlflow"),
+)
+# Modules over those of numpy and pandas: narwhals brings about 50, the rest are ours.
+LIMIT = 150
+
+
+def loaded(program: str) -> set[str]:
+    """Names of the modules in memory after a program, run by a fresh interpreter."""
+    program += "; import json, sys; print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=True
+    )
+    return set(json.loads(done.stdout))
+
+
+def test_import_mondrift_loads_nothing_heavy() -> None:
+    ours = loaded("import numpy, pandas, mondrift")
+    added = ours - loaded("import numpy, pandas")
+    assert "mondrift" in added
+    assert sorted(added & set(HEAVY)) == []
+    assert len(added) <= LIMIT
+
+
+def test_import_mondrift_says_nothing_and_asks_nobody() -> None:
+    program = (
+        "import sys\n"
+        "import numpy, pandas\n"
+        "def watch(event, arguments):\n"
+        "    if event.startswith(('socket.', 'subprocess.', 'os.system', 'os.fork')):\n"
+        "        raise SystemExit(f'{event} {arguments}')\n"
+        "sys.addaudithook(watch)\n"
+        "import mondrift\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_heavy_import_would_be_seen() -> None:
+    assert "scipy.stats" in loaded("import scipy.stats") - loaded("import numpy, pandas")
