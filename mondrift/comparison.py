@@ -134,10 +134,7 @@ class Comparison:
             Measurement(**{**each, "statistic": _number(each["statistic"])})
             for each in data["measurements"]
         ]
-        histograms = [
-            Histogram(**{k: tuple(v) if isinstance(v, list) else v for k, v in each.items()})
-            for each in data["histograms"]
-        ]
+        histograms = [Histogram.from_dict(each) for each in data["histograms"]]
         return cls(
             reference=Window.from_dict(data["reference"]),
             current=Window.from_dict(data["current"]),

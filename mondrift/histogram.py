@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -31,6 +33,14 @@ class Histogram:
     missing_reference: int
     missing_current: int
     segment: str = ""
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Histogram:
+        """The histogram whose fields `data` holds, after a journey through JSON."""
+        fields: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in data.items()
+        }
+        return cls(**fields)
 
     def shares(self, window: str) -> tuple[float, ...]:
         """Share of the non-missing rows per bin in the "reference" or "current" window."""

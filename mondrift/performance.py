@@ -10,7 +10,7 @@ import numpy as np
 from mondrift.measurement import Measurement
 from mondrift.measures.column import Column
 from mondrift.metrics import Value, evaluate, evaluate_latency
-from mondrift.rows import Rows, Schema
+from mondrift.rows import POSITIVE, Rows, Schema
 
 _YES = ("1", "True", "true", "yes", "Yes", "Y", "y")
 
@@ -67,7 +67,7 @@ def _metrics(rows: Rows, before: Rows, seed: int) -> dict[str, Value]:
             )
         )
     )
-    labels = tuple(level for level in levels if level)
+    labels = tuple(level for level in levels if level != POSITIVE)
     positive = positive_of(schema, labels)
     if task == "binary" and positive not in labels:
         return {}
@@ -95,11 +95,11 @@ def _probabilities(rows: Rows, labels: tuple[str, ...]) -> np.ndarray | None:
     named = rows.schema.probabilities
     if not named or any(name not in rows.columns for name in named.values()):
         return None
-    if "" in named:
-        return rows.columns[named[""]].values
-    missing = np.full(rows.n, np.nan)
+    if POSITIVE in named:
+        return rows.columns[named[POSITIVE]].values
+    none = np.zeros(rows.n)  # a class that the model does not know has no probability
     return np.column_stack(
-        [rows.columns[named[label]].values if label in named else missing for label in labels]
+        [rows.columns[named[label]].values if label in named else none for label in labels]
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, get_args
 
 import narwhals as nw
 import numpy as np
@@ -34,6 +34,8 @@ Role = Literal[
     "id",
 ]
 KINDS: tuple[str, ...] = get_args(Kind)
+
+POSITIVE = "(positive)"  # stands for the positive class, whichever that is
 
 #: Roles whose distribution is compared; the others steer the comparison.
 COMPARED: tuple[Role, ...] = ("feature", "segment", "prediction", "probability", "target")
@@ -124,10 +126,12 @@ class Schema:
 
     @property
     def probabilities(self) -> Mapping[str, str]:
-        """{class: column}; the key is "" when one column holds P(positive class)."""
+        """{class: column}; the key is `POSITIVE` when one column holds P(positive class)."""
         if self.probability is None:
             return {}
-        return {"": self.probability} if isinstance(self.probability, str) else self.probability
+        return (
+            {POSITIVE: self.probability} if isinstance(self.probability, str) else self.probability
+        )
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -179,7 +183,10 @@ class Schema:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Schema:
         """The schema that `to_dict` wrote."""
-        return cls(**{key: tuple(v) if isinstance(v, list) else v for key, v in data.items()})
+        fields: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in data.items()
+        }
+        return cls(**fields)
 
 
 @dataclass(frozen=True)
@@ -257,7 +264,7 @@ def _frame(frame: Any, where: str) -> nw.DataFrame[Any]:
         if names != list(frame.columns):
             frame = frame.set_axis(names, axis=1)
     try:
-        narwhal = nw.from_native(frame, eager_only=True)
+        narwhal: nw.DataFrame[Any] = nw.from_native(frame, eager_only=True)
     except TypeError:
         raise InputError(
             f"{where[0].upper()}{where[1:]} is a {type(frame).__name__}; give a pandas, polars or "
@@ -289,7 +296,7 @@ def _window(frame: nw.DataFrame[Any], timestamp: str | None, label: str) -> Wind
 
 
 def _utc(moment: Any) -> datetime:
-    return cast(datetime, pd.Timestamp(moment).tz_convert(UTC).to_pydatetime(warn=False))
+    return pd.Timestamp(moment).tz_convert(UTC).to_pydatetime(warn=False)
 
 
 # Kinds: what a column of the reference is taken for.

@@ -61,7 +61,7 @@ class AlertRules:
             if key not in known
         ]
         channels = given.get("channels", ())
-        if isinstance(channels, str) or not all(isinstance(each, str) for each in channels):
+        if not isinstance(channels, list | tuple) or not all(isinstance(c, str) for c in channels):
             complaints.append(f"channels is a list of names, e.g. [webhook], not {channels!r}")
         for name in ("many", "recover_after"):
             value = given.get(name, 1)

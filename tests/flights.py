@@ -1,4 +1,4 @@
-"""Verdicts on weeks of the demo's flights, made once and in memory, for tests of what follows them."""
+"""Verdicts on weeks of the demo's flights, in memory, for tests of what follows a verdict."""
 
 from __future__ import annotations
 

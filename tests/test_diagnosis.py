@@ -87,4 +87,5 @@ def test_the_window_itself_and_later_ones_are_no_history() -> None:
 
 
 def test_an_empty_history_knows_nothing() -> None:
-    assert moving_since(history(x=""), Policy(), datetime(2013, 4, 1, tzinfo=UTC)) == {}
+    empty = history(x="o").iloc[:0]
+    assert moving_since(empty, Policy(), datetime(2013, 4, 1, tzinfo=UTC)) == {}

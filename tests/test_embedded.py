@@ -451,7 +451,8 @@ def test_sigterm_lets_go_in_order_where_a_program_asked_for_that(home: Path) -> 
 
 def test_a_home_deleted_under_the_servers_ends_them(home: Path) -> None:
     with attach(home) as servers:
-        pids = embedded.status(servers.home).redis.pids
+        state = embedded.status(servers.home)
+        pids = (*state.postgres.pids, *state.redis.pids)
         shutil.rmtree(servers.home)
     until(lambda: not any(Path(f"/proc/{pid}/exe").exists() for pid in pids))
 

@@ -3,6 +3,7 @@
 import math
 
 import pytest
+
 from mondrift.errors import SettingsError
 from mondrift.policy import Policy, Threshold
 

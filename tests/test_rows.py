@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+
 from mondrift.errors import ColumnError, InputError, SchemaError
 from mondrift.rows import Schema, read
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pandas as pd
 import pytest
+
 from mondrift.errors import ColumnError, WindowError
 from mondrift.window import Window, chunk
 

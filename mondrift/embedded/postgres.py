@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from urllib.parse import quote
 from mondrift.embedded.account import Account, own_folder
 from mondrift.embedded.locks import open_private
 from mondrift.embedded.place import Place
-from mondrift.embedded.process import Server, connect, environment
+from mondrift.embedded.process import Server, environment
 from mondrift.embedded.programs import Program, readable, runnable
 from mondrift.errors import ServerError
 
@@ -24,7 +25,14 @@ if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812  (it is a class)
 
 _NAME = "mondrift"  # of the role and of the database
-_NOT_YET = ("starting up", "recovery", "not yet accepting", "shutting down")
+_NOT_YET = (
+    "starting up",
+    "recovery",
+    "not yet accepting",
+    "shutting down",
+    "terminating connection",
+)
+_ANSWER_SECONDS = 10
 _BUSY = ("too many clients", "connection slots are reserved")
 _SHM = Path("/dev/shm")  # noqa: S108
 _SMALL_SHM = 256 * 2**20
@@ -66,6 +74,7 @@ class Postgres(Server):
 
         if not self.place.sockets_are_private() or not self.socket.exists():
             return None
+        began = time.monotonic()
         try:
             with contextlib.closing(self._connect(_NAME)) as connection:
                 return _version(connection)
@@ -77,13 +86,13 @@ class Postgres(Server):
                 return ""
             if f'database "{_NAME}" does not exist' in said:
                 return self._create_database()
-            if (probe := connect(self.socket)) is None:
-                return None
-            probe.close()
-            raise ServerError(
-                f"The embedded PostgreSQL in {str(self.place.home)!r} is there, but does not "
-                f"let us in: {said.strip()}. Its log is {self.log}."
-            ) from error
+            hangs = time.monotonic() - began > _ANSWER_SECONDS - 1
+            if hangs or "FATAL:" in said:
+                raise ServerError(
+                    f"The embedded PostgreSQL in {str(self.place.home)!r} is there, but does "
+                    f"not let us in: {said.strip()}. Its log is {self.log}."
+                ) from error
+            return None  # nobody listens, or it went away in the middle: a crash just now
 
     def start(self, programs: Sequence[Program], account: Account, *, sync: bool = True) -> None:
         """Start it, making its data folder if there is none. Raises ServerError.
@@ -137,7 +146,7 @@ class Postgres(Server):
             user=_NAME,
             password=self.place.password,
             dbname=database,
-            connect_timeout=10,
+            connect_timeout=_ANSWER_SECONDS,
         )
 
     def _create_database(self) -> str:

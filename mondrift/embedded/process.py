@@ -117,7 +117,7 @@ class Server(ABC):
 
         After a kill -9 of postgres its other processes see that and go by themselves.
         """
-        end(self.processes(deleted=True), signal.SIGKILL)
+        end(self.processes(deleted=True), signal.SIGQUIT)
         for seconds, number in (
             (2.0, signal.SIGINT),  # postgres alone: stop in order; a backend: cancel
             (10.0, signal.SIGQUIT),

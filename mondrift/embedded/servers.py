@@ -212,7 +212,7 @@ def _leave(place: Place, users: int) -> None:
     os.close(users)  # not LOCK_UN: a forked child may still use its copy
     if not place.home.is_dir():  # somebody deleted it; servers without files help nobody
         for server in (Postgres(place), Valkey(place)):
-            end(server.processes(deleted=True), signal.SIGKILL)
+            end(server.processes(deleted=True), signal.SIGQUIT)
         return
     with _starting(place):
         if not place.pinned.exists():

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import logging
 import os
 import shutil
 import signal
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mondrift.errors import RunError
+from mondrift.run.exporter import shareable
 from mondrift.run.parameters import Scalar
 
 if TYPE_CHECKING:
@@ -93,6 +95,7 @@ def execute(
         copy.deepcopy(notebook), None, dict(values), prepare_only=True, kernel_name="python3",
         language="python",
     )  # fmt: skip
+    logging.getLogger("papermill").addHandler(logging.NullHandler())  # failures are told below
     steps = _Steps(node, progress)
     with _private_folder() as private:
         kernel = _kernel_class(private, environment or {})
@@ -109,11 +112,34 @@ def execute(
                     kernel_manager_class=kernel,
                     resources={"metadata": {"path": str(folder)}},
                     on_cell_start=steps.start,
-                    extra_arguments=["--HistoryManager.enabled=False", "--no-secure"],
+                    extra_arguments=["--HistoryManager.enabled=False", "--Application.log_level=50"],
                 )
             except (RuntimeError, TimeoutError, OSError) as broken:
                 error = _reason(broken, limits, timed_out=timer.fired)
-    return Execution(node, steps.failed(error))
+    error = steps.failed(error)
+    scrub(node)
+    return Execution(node, error)
+
+
+def scrub(notebook: NotebookNode) -> None:
+    """Take out what papermill and the kernel note down: paths, times, users, machines.
+
+    The parameters stay, in their cell; tracebacks stay, without paths and credentials.
+    """
+    language = {"name": "python", "pygments_lexer": "ipython3", "file_extension": ".py"}
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    notebook.metadata = type(notebook.metadata)(kernelspec=kernel, language_info=language)
+    for cell in notebook.cells:
+        tags = cell.metadata.get("tags")
+        cell.metadata = type(cell.metadata)({"tags": tags} if tags else {})
+        for output in cell.get("outputs", ()):
+            if output.output_type == "error":
+                output.evalue = shareable(output.evalue)
+                lines = "\n".join(output.traceback).split("\n")
+                output.traceback = [shareable(line) for line in lines]
+            elif output.output_type == "stream":
+                lines = "".join(output.text).split("\n")
+                output.text = "\n".join(shareable(line) for line in lines)
 
 
 @contextlib.contextmanager
@@ -150,16 +176,17 @@ class _Steps:
         """The reason of the failure; what left no trace is written into its cell."""
         import nbformat
 
+        if error and self.codes:
+            at = self.running if self.running in self.codes else self.codes[0]
+            cell = self.notebook.cells[at]
+            mark = nbformat.v4.new_output("error", ename="RunError", evalue=error, traceback=[])
+            cell.outputs = [each for each in cell.outputs if each.output_type != "error"] + [mark]
+            return error
         for cell in self.notebook.cells:
             for output in cell.get("outputs", ()):
                 if output.output_type == "error":
                     return f"{output.ename}: {output.evalue}".strip().removesuffix(":")
-        if error and self.codes:
-            at = self.running if self.running in self.codes else self.codes[0]
-            self.notebook.cells[at].outputs.append(
-                nbformat.v4.new_output("error", ename="RunError", evalue=error, traceback=[error])
-            )
-        return error
+        return ""
 
 
 def _reason(broken: BaseException, limits: Limits, *, timed_out: bool) -> str:

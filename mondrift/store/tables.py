@@ -259,18 +259,19 @@ drift_results = Table(
     _moment("window_start", nullable=False),
     _moment("window_end", nullable=False),
     Column("family", Text, nullable=False),
-    Column("segment", Text),
-    Column("feature", Text),
+    Column("segment", Text, nullable=False),
+    Column("feature", Text, nullable=False),
     Column("role", Text, nullable=False),
     Column("kind", Text, nullable=False),
     Column("test_type", Text, nullable=False),
     Column("statistic", DOUBLE_PRECISION),
     Column("p_value", DOUBLE_PRECISION),
+    Column("adjusted_p_value", DOUBLE_PRECISION),
     Column("low", DOUBLE_PRECISION),
     Column("high", DOUBLE_PRECISION),
     Column("n_reference", BigInteger, nullable=False),
     Column("n_current", BigInteger, nullable=False),
-    Column("status", Text),
+    Column("status", Text, nullable=False),
     Column("is_drifted", Boolean, nullable=False),
     Column("reason", Text, nullable=False),
     Index(None, "model", "window_start"),
@@ -285,7 +286,7 @@ performance_metrics = Table(
     _model(),
     _moment("window_start", nullable=False),
     _moment("window_end", nullable=False),
-    Column("segment", Text),
+    Column("segment", Text, nullable=False),
     Column("sample_count", BigInteger, nullable=False),
     Column("accuracy", DOUBLE_PRECISION),
     Column("precision", DOUBLE_PRECISION),
@@ -298,6 +299,21 @@ performance_metrics = Table(
     # Every measurement of the family, in the order of the comparison, with interval and status.
     Column("measurements", JSON, nullable=False),
     Index(None, "model", "window_start"),
+)
+
+incidents = Table(
+    "incidents",
+    metadata,
+    Column("model", Integer, ForeignKey("models.model"), primary_key=True),
+    Column("monitor", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("opened_at", DateTime(timezone=True), primary_key=True),
+    Column("severity", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    _moment("seen_at", nullable=False),
+    Column("told", Text),
+    Column("calm", Integer, nullable=False),
+    _moment("closed_at"),
 )
 
 alerts = Table(

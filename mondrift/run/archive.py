@@ -1,0 +1,298 @@
+"""The archive: one folder per run, written aside and renamed, and an index built from records.
+
+    reports/runs.jsonl                         one line per run, appended; the index reads only this
+    reports/index.html                         every run
+    reports/<monitor>/<run-id>/run.json        what was run, for which window, how it ended
+                               report.html metrics.json notebook.ipynb
+
+A run whose folder begins with a full stop has not ended: its process holds `lock` in it, or died.
+Success is read from `run.json` (`state: finished`) and from nothing else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from mondrift.errors import RunError
+from mondrift.page.index import IndexRun, index_page
+from mondrift.run.secrecy import leaked
+
+State = Literal["started", "finished", "failed"]
+RUNS, INDEX, RUN = "runs.jsonl", "index.html", "run.json"
+_LOCK = "lock"
+CRASHED = "The process that made this report ended in the middle of it."
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is known of one run: `run.json`, and a line of `runs.jsonl`. Times are ISO, in UTC."""
+
+    run_id: str
+    monitor: str
+    model_id: str
+    window: Mapping[str, Any]
+    revision: int
+    config_hash: str
+    state: State
+    started_at: str
+    finished_at: str = ""
+    status: str = ""
+    headline: str = ""
+    error: str = ""
+    value: float | None = None
+    rows: int = 0
+    labels: int = 0
+    notebook: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def report(self) -> str:
+        """Path of the page, relative to the archive."""
+        return f"{self.monitor}/{self.run_id}/report.html"
+
+    def to_json(self) -> str:
+        """Sorted keys, one line each."""
+        return json.dumps(asdict(self), indent=2, sort_keys=True, allow_nan=False) + "\n"
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Record:
+        """The record that was written; keys of a later version are left out."""
+        known = {each.name for each in fields(cls)}
+        return cls(**{key: value for key, value in data.items() if key in known})
+
+
+class Draft:
+    """A run's folder in the making; nobody else sees it until `publish`."""
+
+    def __init__(self, archive: Archive, record: Record, secrets: Mapping[str, str]) -> None:
+        self.record = record
+        self._archive = archive
+        self._secrets = secrets
+        self._folder = archive.folder / record.monitor / f".{record.run_id}"
+        with _told(self._folder):
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder.mkdir(parents=True)
+            self._lock = os.open(self._folder / _LOCK, os.O_CREAT | os.O_RDWR, 0o600)
+            fcntl.flock(self._lock, fcntl.LOCK_EX)
+        self.write(RUN, record.to_json())
+
+    def write(self, name: str, text: str) -> None:
+        """Write one file, whole or not at all; RunError, and no file, when a secret is in it."""
+        names = leaked(text, self._secrets)
+        if names:
+            raise RunError(
+                f"{name} was withheld: it holds the secret of {', '.join(names)}. Take it out of "
+                "the notebook's output, then run again."
+            )
+        write_whole(self._folder / name, text)
+
+    def publish(self, record: Record) -> Path:
+        """Give the folder its name, note the record, and build the index; the page's path."""
+        self.write(RUN, record.to_json())
+        target = self._folder.parent / record.run_id
+        with _told(target):
+            (self._folder / _LOCK).unlink()
+            _sync(self._folder)
+            if target.exists():  # the page of the same run, made again
+                shutil.rmtree(target)
+            self._folder.replace(target)
+            _sync(target.parent)
+        os.close(self._lock)
+        self._archive.note(record)
+        return target / "report.html"
+
+
+class Archive:
+    """A folder of reports."""
+
+    def __init__(self, folder: Path | str) -> None:
+        self.folder = Path(folder)
+
+    def begin(self, record: Record, secrets: Mapping[str, str]) -> Draft:
+        """A draft for a run that starts now; `secrets` as `known_secrets` gives them."""
+        return Draft(self, record, secrets)
+
+    def holds(self, run_id: str, monitor: str) -> bool:
+        """Whether the finished report of a run is here."""
+        folder = self.folder / monitor / run_id
+        record = _read(folder / RUN)
+        return (
+            record is not None and record.state == "finished" and (folder / "report.html").exists()
+        )
+
+    def records(self) -> tuple[Record, ...]:
+        """The last record of every run whose folder is still there, in the order of their ids."""
+        try:
+            lines = (self.folder / RUNS).read_text(encoding="utf-8").splitlines()
+        except FileNotFoundError:
+            return ()
+        last: dict[tuple[str, str], Record] = {}
+        for line in lines:
+            try:
+                record = Record.from_dict(json.loads(line))
+            except (ValueError, TypeError):  # a line cut short by a full disk
+                continue
+            last[record.monitor, record.run_id] = record
+        return tuple(last[key] for key in sorted(last))
+
+    def note(self, *records: Record) -> None:
+        """Append records and build the index anew, alone."""
+        with self._alone():
+            lines = "".join(
+                json.dumps(asdict(each), sort_keys=True, allow_nan=False) + "\n" for each in records
+            )
+            with _told(self.folder), (self.folder / RUNS).open("a", encoding="utf-8") as file:
+                file.write(lines)
+            self._write_index()
+
+    def index(self) -> Path:
+        """Build `index.html` from the records; its path."""
+        with self._alone():
+            return self._write_index()
+
+    def reconcile(self, monitor: str) -> tuple[Record, ...]:
+        """Put right what a killed process left of a monitor; the runs that crashed.
+
+        A draft whose process is gone becomes the page of a failed run; a folder without a line in
+        the records gets one.
+        """
+        crashed = [
+            record
+            for folder in sorted((self.folder / monitor).glob(".*"))
+            if folder.is_dir() and (record := self._rescue(folder)) is not None
+        ]
+        known = {(each.monitor, each.run_id) for each in self.records()}
+        found = [_read(path) for path in sorted((self.folder / monitor).glob(f"[!.]*/{RUN}"))]
+        missing = [each for each in found if each and (each.monitor, each.run_id) not in known]
+        if missing:
+            self.note(*missing)
+        return tuple(crashed)
+
+    def _rescue(self, folder: Path) -> Record | None:
+        """Publish a draft whose process is gone; None when it lives, or nothing is left to tell."""
+        with _told(folder):
+            lock = os.open(folder / _LOCK, os.O_CREAT | os.O_RDWR, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return None
+        finally:
+            os.close(lock)
+        record = _read(folder / RUN)
+        if record is None:
+            shutil.rmtree(folder, ignore_errors=True)
+            return None
+        if record.state != "started":  # all was written, only the last rename is missing
+            (folder / _LOCK).unlink()
+            folder.replace(folder.parent / record.run_id)
+            return None
+        record = replace(record, state="failed", error=CRASHED)
+        draft = self.begin(record, {})
+        draft.write("report.html", failure_page(record))
+        draft.publish(record)
+        return record
+
+    def _write_index(self) -> Path:
+        path = self.folder / INDEX
+        runs = [index_run(each) for each in self.records()]
+        write_whole(path, index_page("Reports", runs))
+        return path
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        with _told(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            lock = os.open(self.folder / ".lock", os.O_CREAT | os.O_RDWR, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(lock)
+
+
+def index_run(record: Record) -> IndexRun:
+    """A record as a line of the index."""
+    start, end = (str(record.window.get(name) or "")[:10] for name in ("start", "end"))
+    return IndexRun(
+        run_id=record.run_id,
+        monitor=record.monitor,
+        href=record.report,
+        start=start,
+        end=end,
+        status="failed" if record.state == "failed" else record.status,
+        headline=record.headline if record.state == "finished" else record.error,
+        value=record.value,
+    )
+
+
+def failure_page(record: Record) -> str:
+    """A readable page for a run without one: what failed, and what to do."""
+    from mondrift.report import Banner, Report
+
+    title = f"{record.monitor}: {record.window.get('label') or record.window.get('start')}"
+    banner = Banner(
+        "failed",
+        "This report could not be finished.",
+        record.error,
+        (
+            "The data are safe: results, labels and alerts are in the store, not in this page.",
+            f"Once the cause is gone, run it again: mondrift run {record.monitor}",
+        ),
+    )
+    return Report(title, subtitle=f"Run {record.run_id}").add(banner).to_html()
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file aside and rename it, so that readers see all of it or none."""
+    with _told(path):
+        handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            mask = os.umask(0)
+            os.umask(mask)
+            Path(aside).chmod(0o666 & ~mask)
+            Path(aside).replace(path)
+        except BaseException:
+            Path(aside).unlink(missing_ok=True)
+            raise
+
+
+def _read(path: Path) -> Record | None:
+    """The record in a `run.json`; None when there is none that can be read."""
+    try:
+        return Record.from_dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Turn a full, read-only or forbidden disk into words."""
+    try:
+        yield
+    except OSError as error:
+        raise RunError(
+            f"The archive cannot be written at {str(path)!r}: {error.strerror}. Nothing of the "
+            "store is lost; free the disk, or name another folder with --reports, and run again."
+        ) from error

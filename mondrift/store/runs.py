@@ -1,0 +1,271 @@
+"""Runs: one execution of a monitor for one window, identified so that nothing is done twice.
+
+A run is (monitor, hash of its configuration, window, revision). Its watermarks, the numbers of
+rows and labels in the window when it began, say what it has seen: the same again is a no-op; more
+rows, late labels or `force` make the next revision, and old ones stay.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from hashlib import sha256
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from sqlalchemy import Connection, func, insert, select, text, update
+
+from mondrift.errors import ModelError, StoreError, WindowError
+from mondrift.store import ids
+from mondrift.store.connect import told, transaction
+from mondrift.store.database import Database
+from mondrift.store.models import Model
+from mondrift.store.tables import models, runs
+from mondrift.store.timestamps import to_microseconds
+from mondrift.window import Window
+
+State = Literal["started", "checked", "finished", "failed"]
+
+_FACTS = (
+    "run_id",
+    "monitor",
+    "config_hash",
+    "config",
+    "window_start",
+    "window_end",
+    "revision",
+    "state",
+    "started_at",
+    "checked_at",
+    "finished_at",
+    "status",
+    "report",
+    "error",
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One execution for one window.
+
+    `state`: started → checked (results are stored) → finished (the report is there), or failed.
+    `rows` and `labels` are the watermarks. `fresh`: made by the `begin_run` that returned it;
+    otherwise the answer was there already.
+    """
+
+    run_id: str
+    monitor: str
+    model_id: str
+    config_hash: str
+    config: Mapping[str, Any]
+    window_start: datetime
+    window_end: datetime
+    revision: int
+    state: State
+    rows: int
+    labels: int
+    started_at: datetime
+    checked_at: datetime | None
+    finished_at: datetime | None
+    status: str | None
+    report: str | None
+    error: str | None
+    fresh: bool = False
+
+
+def config_hash(config: Mapping[str, Any]) -> str:
+    """16 hex digits that stand for a JSON-valid configuration, whatever the order of its keys.
+
+    >>> config_hash({"a": 1, "b": 2}) == config_hash({"b": 2, "a": 1})
+    True
+    """
+    text_ = json.dumps(config, sort_keys=True, allow_nan=False, separators=(",", ":"))
+    return sha256(text_.encode()).hexdigest()[:16]
+
+
+@contextmanager
+def running(db: Database, monitor: str) -> Iterator[None]:
+    """Hold the monitor for this process; StoreError when another one runs it just now."""
+    key = {"monitor": f"monitor/{monitor}"}
+    with told(db.engine), db.engine.connect() as connection:
+        connection = connection.execution_options(isolation_level="AUTOCOMMIT")
+        query = text("SELECT pg_try_advisory_lock(hashtextextended(:monitor, 0))")
+        if not connection.execute(query, key).scalar_one():
+            raise StoreError(
+                f"Monitor {monitor!r} is being run by another process; try again when it is done."
+            )
+        try:
+            yield
+        finally:
+            release = text("SELECT pg_advisory_unlock(hashtextextended(:monitor, 0))")
+            connection.execute(release, key)
+
+
+def begin(
+    db: Database,
+    model: Model,
+    monitor: str,
+    window: Window | tuple[datetime, datetime],
+    config: Mapping[str, Any],
+    *,
+    force: bool,
+) -> Run:
+    """The run to do, or the one that has already been done; see `Store.begin_run`."""
+    start, end = _bounds(window)
+    hashed = config_hash(config)
+    with transaction(db.engine) as connection:
+        rows, labels = _watermarks(connection, model.number, start, end)
+        key = (monitor, hashed, start, end)
+        latest = _latest(connection, model, key)
+        if latest is not None and latest.state == "started":
+            latest = _fail(connection, latest, "the process was killed before the check was stored")
+        done = latest is not None and latest.state in ("checked", "finished")
+        if latest is not None and done and not force and not _more(latest, rows, labels):
+            return latest
+        now = db.clock()
+        row = {
+            "run_id": ids.make(np.array([to_microseconds(now, "the clock")]))[0].decode(),
+            "monitor": monitor,
+            "model": model.number,
+            "config_hash": hashed,
+            "config": dict(config),
+            "window_start": start,
+            "window_end": end,
+            "revision": 1 if latest is None else latest.revision + 1,
+            "state": "started",
+            "row_watermark": rows,
+            "label_watermark": labels,
+            "started_at": now,
+        }
+        connection.execute(insert(runs), row)
+        return replace(_get(connection, str(row["run_id"])), fresh=True)
+
+
+def get(db: Database, run_id: str) -> Run:
+    """The run; ModelError when the store does not know it."""
+    with told(db.reader), db.reader.connect() as connection:
+        return _get(connection, run_id)
+
+
+def finish(db: Database, run: Run, *, report: str) -> Run:
+    """Mark a checked run as finished; `report` is the path of its page in the archive."""
+    values = {"state": "finished", "report": report, "finished_at": db.clock(), "error": None}
+    return _move(db, run, ("checked",), values)
+
+
+def fail(db: Database, run: Run, error: str) -> Run:
+    """Mark a run as failed; what its check has stored stays."""
+    values = {"state": "failed", "error": error[:2000], "finished_at": db.clock()}
+    return _move(db, run, ("started", "checked"), values)
+
+
+def to_frame(
+    db: Database, *, model_id: str | None, monitor: str | None, last: int | None
+) -> pd.DataFrame:
+    """Runs, newest first."""
+    names = [name for name in _FACTS if name != "config"]
+    query = (
+        select(models.c.model_id, *(runs.c[name] for name in names))
+        .join(models, models.c.model == runs.c.model)
+        .order_by(runs.c.started_at.desc(), runs.c.run_id.desc())
+        .limit(last)
+    )
+    if model_id is not None:
+        query = query.where(models.c.model_id == model_id)
+    if monitor is not None:
+        query = query.where(runs.c.monitor == monitor)
+    with told(db.reader), db.reader.connect() as connection:
+        rows = connection.execute(query)
+        return pd.DataFrame([tuple(row) for row in rows], columns=list(rows.keys()))
+
+
+def _bounds(window: Window | tuple[datetime, datetime]) -> tuple[datetime, datetime]:
+    start, end = (window.start, window.end) if isinstance(window, Window) else window
+    if start is None or end is None:
+        raise WindowError("A run needs a window with a start and an end.")
+    if to_microseconds(end, "end") <= to_microseconds(start, "start"):
+        raise WindowError(f"The window of a run is empty: it starts at {start}, ends at {end}.")
+    return start, end
+
+
+def _watermarks(
+    connection: Connection, model: int, start: datetime, end: datetime
+) -> tuple[int, int]:
+    """How many rows and how many labels (corrections included) the window has now."""
+    query = text(
+        "SELECT (SELECT count(*) FROM predictions WHERE model = :model "
+        "AND timestamp >= :start AND timestamp < :end), "
+        "(SELECT count(*) FROM labels WHERE model = :model "
+        "AND prediction_ts >= :start AND prediction_ts < :end)"
+    )
+    rows, labels = connection.execute(query, {"model": model, "start": start, "end": end}).one()
+    return int(rows), int(labels)
+
+
+def _more(run: Run, rows: int, labels: int) -> bool:
+    """Whether there is something new to see; fewer rows are retention's doing, and no news."""
+    return rows > run.rows or labels > run.labels
+
+
+def _latest(
+    connection: Connection, model: Model, key: tuple[str, str, datetime, datetime]
+) -> Run | None:
+    monitor, hashed, start, end = key
+    query = (
+        select(runs.c.run_id)
+        .where(
+            runs.c.monitor == monitor,
+            runs.c.config_hash == hashed,
+            runs.c.window_start == start,
+            runs.c.window_end == end,
+            runs.c.model == model.number,
+        )
+        .order_by(runs.c.revision.desc())
+        .limit(1)
+    )
+    run_id = connection.execute(query).scalar_one_or_none()
+    return None if run_id is None else _get(connection, run_id)
+
+
+def _fail(connection: Connection, run: Run, error: str) -> Run:
+    connection.execute(
+        update(runs).where(runs.c.run_id == run.run_id).values(state="failed", error=error)
+    )
+    return replace(run, state="failed", error=error)
+
+
+def _move(
+    db: Database, run: Run, before: tuple[str, ...], values: Mapping[str, Any]
+) -> Run:
+    with transaction(db.engine) as connection:
+        moved = connection.execute(
+            update(runs).where(runs.c.run_id == run.run_id, runs.c.state.in_(before)).values(dict(values))
+        ).rowcount
+        found = _get(connection, run.run_id)
+        if not moved:
+            raise StoreError(
+                f"Run {run.run_id} is {found.state}; it cannot become {values['state']}."
+            )
+        return found
+
+
+def _get(connection: Connection, run_id: str) -> Run:
+    query = (
+        select(
+            models.c.model_id,
+            runs.c.row_watermark.label("rows"),
+            runs.c.label_watermark.label("labels"),
+            *(runs.c[name] for name in _FACTS),
+        )
+        .join(models, models.c.model == runs.c.model)
+        .where(runs.c.run_id == run_id)
+    )
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        known = connection.execute(select(func.count()).select_from(runs)).scalar_one()
+        raise ModelError(f"The store has no run {run_id!r}; it has {known} (store.runs()).")
+    return Run(**row._mapping)

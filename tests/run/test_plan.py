@@ -1,0 +1,244 @@
+"""A monitor's file: read as a whole, refused as a whole, every complaint with its line."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from mondrift.demo import WEATHER, WEEKS
+from mondrift.errors import MonitorError, WindowError
+from mondrift.policy import Policy
+from mondrift.run.plan import Reference, load_monitor, load_monitors, read_monitor
+from mondrift.run.windows import Calendar, Length
+from tests.rings import ROOT
+
+MONITORS = ROOT / "params" / "monitors"
+SMALL = """\
+model: churn
+window:
+  length: 1D
+  zone: Europe/Berlin
+  start: 2024-01-01
+"""
+
+
+def write(folder: Path, text: str, name: str = "daily.yaml") -> Path:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def complaints(folder: Path, text: str) -> list[str]:
+    """What is wrong with a file, each as "line: complaint"."""
+    path = write(folder, text)
+    with pytest.raises(MonitorError) as raised:
+        read_monitor(path)
+    return [line.removeprefix(f"{path}:") for line in str(raised.value).splitlines()]
+
+
+def test_the_monitor_of_the_demo_is_good():
+    monitor = load_monitor("flights_weekly", MONITORS)
+    assert (monitor.model, monitor.notebook) == ("flights", "drift_report")
+    assert monitor.policy.groups == {"weather": WEATHER}
+    assert monitor.alerts.expected == {"weather": "with the season"}
+    assert monitor.alerts.channels == ("webhook",)
+
+
+def test_the_weeks_of_the_demo_are_windows_of_its_monitor():
+    monitor = load_monitor("flights_weekly", MONITORS)
+    windows = {w.start: w for w in monitor.windows(datetime(2014, 1, 1, tzinfo=UTC))}
+    assert [windows[week.start].end for week in WEEKS] == [week.end for week in WEEKS]
+    assert len(windows) == 51
+    assert monitor.window("2013-04-22").label == "week of 22 April 2013"
+
+
+def test_what_is_not_said_is_as_built_in(tmp_path):
+    monitor = read_monitor(write(tmp_path, SMALL))
+    assert monitor.reference == Reference("baseline", None)
+    assert (monitor.title, monitor.notebook, monitor.schedule) == ("daily", "drift_report", "")
+    assert monitor.policy == Policy()
+
+
+def test_the_policy_builds_upon_the_one_of_the_settings(tmp_path):
+    path = write(tmp_path, SMALL + "policy:\n  minimum_rows: 50\n")
+    policy = read_monitor(path, policy=Policy(minimum_labels=300)).policy
+    assert (policy.minimum_rows, policy.minimum_labels) == (50, 300)
+
+
+@pytest.mark.parametrize(
+    ("text", "reference"),
+    [
+        ("baseline", Reference()),
+        ("{baseline: 2}", Reference("baseline", 2)),
+        ("previous window", Reference("previous window")),
+    ],
+)
+def test_references(tmp_path, text, reference):
+    assert read_monitor(write(tmp_path, f"{SMALL}reference: {text}\n")).reference == reference
+
+
+def test_all_complaints_come_at_once_with_their_lines(tmp_path):
+    text = """\
+modle: churn
+window:
+  length: 7 days
+  zone: America/NewYork
+  start: 22.4.2013
+  from: 3
+reference: last week
+schedule: every monday
+parameters:
+  top: [1, 2]
+  not-a-name: 3
+policy:
+  level: 7
+  minimum_row: 3
+alerts:
+  many: 0
+"""
+    found = complaints(tmp_path, text)
+    assert [int(each.split(":")[0]) for each in found] == [1, 1, 3, 4, 6, 7, 8, 10, 11, 12, 15]
+    told = "\n".join(found)
+    assert "1: unknown key 'modle'. Did you mean 'model'?" in told
+    assert "1: model is missing." in told
+    assert "'7 days' is no length of a window; try '1h', '1D', '7D' or '2W'" in told
+    assert "'America/NewYork' is no IANA time zone. Did you mean 'America/New_York'?" in told
+    assert "6: unknown key 'from' in window. Known:" in told
+    assert "'previous window', not 'last week'" in told
+    assert "schedule is a cron line such as '0 6 * * 1'" in told
+    assert "10: parameters.top is a text, a number or true/false, not [1, 2]" in told
+    assert "'minimum_row' is no key of a policy. Did you mean 'minimum_rows'?" in told
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("", "1: a monitor's file is a mapping"),
+        ("- model", "1: a monitor's file is a mapping"),
+        ("model: [a\nwindow: 3", "2: this is not YAML"),
+        (SMALL + "model: other\n", "6: model is given twice."),
+        (SMALL.replace("2024-01-01", "22.4.2024"), "5: window.start: '22.4.2024' is no day"),
+        (SMALL + "  end: 2023-01-01\n", "6: window.end 2023-01-01 is not after window.start"),
+        ("model: x\n", "1: window is missing: give length, zone and start."),
+        ("model: x\nwindow:\n  length: 1D\n", "2: window.start is missing"),
+        ("model: x\nwindow: weekly\n", "2: window is a mapping of names to values, not 'weekly'."),
+        (SMALL + "policy:\n  groups: {weather: rain}\n", "7: policy.groups maps names to lists"),
+        (SMALL + "policy:\n  level: high\n", "6: policy holds a text where a number belongs."),
+        (SMALL + "alerts:\n  chanels: []\n", "6: The alerts cannot be used: 'chanels'"),
+        (SMALL + "reference: {baseline: 0}\n", "6: reference is 'baseline' (the newest)"),
+        (SMALL.replace("churn", "7"), "1: model is a text, not 7."),
+    ],
+)
+def test_each_mistake_is_named_with_its_line(tmp_path, text, complaint):
+    found = complaints(tmp_path, text)
+    assert any(each.startswith(complaint) for each in found), found
+
+
+def test_dates_stay_texts(tmp_path):
+    path = write(tmp_path, SMALL + "parameters:\n  since: 2024-02-30\n  day: 2024-02-01\n")
+    assert read_monitor(path).parameters == {"since": "2024-02-30", "day": "2024-02-01"}
+
+
+def test_a_file_with_a_strange_name_is_refused(tmp_path):
+    with pytest.raises(MonitorError, match="the file's name 'My Monitor'"):
+        read_monitor(write(tmp_path, SMALL, "My Monitor.yaml"))
+
+
+def test_without_a_folder_the_error_names_the_command_that_makes_one(tmp_path):
+    with pytest.raises(MonitorError, match="mondrift init"):
+        load_monitors(tmp_path / "params" / "monitors")
+
+
+def test_an_unknown_monitor_is_told_which_there_are(tmp_path):
+    write(tmp_path, SMALL)
+    with pytest.raises(MonitorError, match=r"has \['daily'\]\. Did you mean 'daily'\?"):
+        load_monitor("dialy", tmp_path)
+
+
+def test_complaints_about_all_files_come_at_once(tmp_path):
+    write(tmp_path, "", "one.yaml")
+    write(tmp_path, "", "two.yaml")
+    with pytest.raises(MonitorError, match=r"(?s)one\.yaml:1.*two\.yaml:1"):
+        load_monitors(tmp_path)
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path):
+    (tmp_path / "daily.yaml").mkdir()
+    with pytest.raises(MonitorError, match=r"daily\.yaml cannot be read: Is a directory"):
+        load_monitors(tmp_path)
+
+
+def test_schedule_title_and_alerts_do_not_change_what_a_run_is(tmp_path):
+    plain = read_monitor(write(tmp_path, SMALL)).config()
+    talkative = SMALL + "title: Churn\nschedule: '@daily'\nalerts:\n  channels: [webhook]\n"
+    assert read_monitor(write(tmp_path, talkative)).config() == plain
+    strict = SMALL + "policy:\n  level: 0.001\n"
+    assert read_monitor(write(tmp_path, strict)).config() != plain
+    json.dumps(plain, allow_nan=False)
+
+
+# Calendars
+
+
+def test_weeks_have_167_168_or_169_hours_in_new_york():
+    weeks = Calendar(Length.parse("1W"), "America/New_York", date(2013, 1, 7))
+    hours = [
+        (w.end - w.start) / timedelta(hours=1)
+        for w in weeks.windows(datetime(2014, 1, 1, tzinfo=UTC))
+    ]
+    assert sorted(set(hours)) == [167, 168, 169]
+    assert (hours.count(167), hours.count(169)) == (1, 1)
+
+
+@pytest.mark.parametrize("zone", ["Asia/Kolkata", "America/Sao_Paulo", "Pacific/Apia", "UTC"])
+@pytest.mark.parametrize("length", ["1D", "7D", "6h"])
+def test_windows_lie_end_to_end_in_every_zone(zone, length):
+    windows = Calendar(Length.parse(length), zone, date(2011, 12, 1)).windows(
+        datetime(2012, 3, 1, tzinfo=UTC)
+    )
+    assert len(windows) > 12
+    assert all(one.end == other.start for one, other in zip(windows, windows[1:], strict=False))
+    assert all(each.end > each.start for each in windows if zone != "Pacific/Apia")
+
+
+def test_a_window_is_due_at_its_end_and_not_before():
+    days = Calendar(Length.parse("1D"), "UTC", date(2024, 1, 1))
+    end = datetime(2024, 1, 2, tzinfo=UTC)
+    assert days.windows(end - timedelta(microseconds=1)) == ()
+    assert len(days.windows(end)) == 1
+
+
+def test_no_window_reaches_beyond_the_end():
+    calendar = Calendar(Length.parse("7D"), "UTC", date(2024, 1, 1), end=date(2024, 1, 20))
+    assert [w.label for w in calendar.windows(datetime(2025, 1, 1, tzinfo=UTC))] == [
+        "week of 1 January 2024", "week of 8 January 2024",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "moment", ["2013-04-22", "2013-04-25", "2013-04-28T23:59", "2013-04-29T03:59:59+00:00"]
+)
+def test_any_moment_of_a_week_finds_it(moment):
+    weeks = Calendar(Length.parse("7D"), "America/New_York", date(2013, 1, 7))
+    assert weeks.window(moment).label == "week of 22 April 2013"
+
+
+def test_hours_are_found_too():
+    hours = Calendar(Length.parse("6h"), "America/New_York", date(2013, 1, 7))
+    assert hours.window("2013-07-04T07:30").label == "4 July 2013 07:00"  # 6 h + an hour of summer
+
+
+@pytest.mark.parametrize("moment", ["2012-12-31", "2013-12-31", "2014-05-01"])
+def test_a_day_outside_of_the_calendar_is_refused(moment):
+    weeks = Calendar(Length.parse("7D"), "UTC", date(2013, 1, 7), end=date(2013, 12, 30))
+    with pytest.raises(WindowError, match="begin on 2013-01-07 and end on 2013-12-30"):
+        weeks.window(moment)
+
+
+def test_what_is_no_day_is_refused():
+    weeks = Calendar(Length.parse("7D"), "UTC", date(2013, 1, 7))
+    with pytest.raises(WindowError, match="write it like 2013-04-22"):
+        weeks.window("last monday")
