@@ -227,10 +227,10 @@ def _quality(verdict: Verdict, _: Diagnosis, rules: AlertRules) -> _Draft | None
     )
     if not found:
         return None
-    columns = tuple(dict.fromkeys(each.column for each in found))
+    names = tuple(dict.fromkeys(f.group or f.column for f in found))
     return _Draft(
         rule="data_quality",
-        title=f"data quality changed: {wording.listed(columns)}",
+        title=f"data quality changed: {wording.listed(names)}",
         sentences=tuple(f"{each.column}: {each.reason}." for each in found[:10]),
         findings=found,
         playbook="data quality",

@@ -105,7 +105,7 @@ class Cache:
         return value
 
     def add_volumes(self, model_id: str, counts: Mapping[int, int]) -> None:
-        """Add rows to the live counters, per hour since 1970; counters that are not there stay so."""
+        """Add rows to the live counters that are there, per hour since 1970."""
         if not counts:
             return
 

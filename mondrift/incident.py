@@ -2,7 +2,8 @@
 
 One incident per (model, monitor, kind). It is moved by `step`, a pure function of the incident,
 the alert of one window (or none) and the window's end; an adapter stores the incident and sends
-the message. People are told when it opens, when it gets worse and when it is over; never twice.
+the message. People are told when it opens, when it gets worse and when it is over, and again when
+windows in between were never looked at; not once per window.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from mondrift.severity import SEVERITIES, Severity
 from mondrift.window import Window
 from mondrift.wording import since
 
-Event = Literal["", "opened", "escalated", "recovered"]
+Event = Literal["", "opened", "escalated", "again", "recovered"]
 
 
 @dataclass(frozen=True)
@@ -144,6 +145,7 @@ def _alerted(
         incident = Incident(
             alert.model_id, alert.monitor, alert.kind, alert.severity, alert.title, began, at
         )
+    gap = alert.window.start is not None and alert.window.start > incident.seen_at
     severity = max(incident.severity, alert.severity, key=SEVERITIES.index)
     held = replace(incident, severity=severity, title=alert.title, seen_at=at, calm=0)
     if any(silence.covers(held, at) for silence in silences):
@@ -152,7 +154,7 @@ def _alerted(
         return Step(replace(held, told=severity), "opened")
     if SEVERITIES.index(severity) > SEVERITIES.index(held.told):
         return Step(replace(held, told=severity), "escalated")
-    return Step(held)
+    return Step(held, "again" if gap else "")
 
 
 def recovery(incident: Incident, window: Window, *, now: str = "", report_url: str = "") -> Alert:

@@ -2,13 +2,15 @@
 
 Numbers and pictures only: whatever a column or a category is called, it is shown and never run.
 A page asks the network for nothing and is readable without JavaScript, on a phone, in the dark,
-on paper and by a screen reader. Its sections are in `mondrift.page.sections`.
+on paper and by a screen reader. The parts of a page are named here too (`PARTS`), loaded when
+first asked for: this module is the one door through which higher floors reach pages.
 """
 
 from __future__ import annotations
 
 import os
 import tempfile
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,46 +18,48 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from mondrift.errors import ReportError
-from mondrift.page.sections import (
-    Banner,
-    Chart,
-    Code,
-    Details,
-    Figure,
-    Figures,
-    Heading,
-    Image,
-    Markdown,
-    Reportable,
-    Section,
-    Spark,
-    Status,
-    Table,
-    Text,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = [
-    "Banner",
-    "Chart",
-    "Code",
-    "Details",
-    "Figure",
-    "Figures",
-    "Heading",
-    "Image",
-    "Markdown",
-    "Report",
-    "Section",
-    "Spark",
-    "Status",
-    "Table",
-    "Text",
-    "sections_of",
-]
-_SECTIONS = (Heading, Text, Markdown, Code, Image, Table, Chart, Figures, Banner, Details)
+    from mondrift.page.index import IndexRun as IndexRun
+    from mondrift.page.index import index_page as index_page
+    from mondrift.page.markdown import first_heading as first_heading
+    from mondrift.page.sections import Banner as Banner
+    from mondrift.page.sections import Chart as Chart
+    from mondrift.page.sections import Code as Code
+    from mondrift.page.sections import Details as Details
+    from mondrift.page.sections import Figure as Figure
+    from mondrift.page.sections import Figures as Figures
+    from mondrift.page.sections import Heading as Heading
+    from mondrift.page.sections import Image as Image
+    from mondrift.page.sections import Markdown as Markdown
+    from mondrift.page.sections import Section as Section
+    from mondrift.page.sections import Spark as Spark
+    from mondrift.page.sections import Status as Status
+    from mondrift.page.sections import Table as Table
+    from mondrift.page.sections import Text as Text
+    from mondrift.page.wire import MIME as MIME
+    from mondrift.page.wire import section_from_dict as section_from_dict
+
+#: Names of this module that live on the floor of pictures, by the module that holds them.
+PARTS: dict[str, tuple[str, ...]] = {
+    "mondrift.page.sections": (
+        *("Banner", "Chart", "Code", "Details", "Figure", "Figures", "Heading", "Image"),
+        *("Markdown", "Section", "Spark", "Status", "Table", "Text"),
+    ),
+    "mondrift.page.index": ("IndexRun", "index_page"),
+    "mondrift.page.markdown": ("first_heading",),
+    "mondrift.page.wire": ("MIME", "section_from_dict"),
+}
+DRAWN_BY = {"mark", "layer", "hconcat", "vconcat", "concat", "facet", "repeat"}
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in PARTS.items():
+        if name in names:
+            return getattr(import_module(module), name)
+    raise AttributeError(f"module 'mondrift.report' has no attribute {name!r}")
 
 
 class Report:
@@ -83,6 +87,8 @@ class Report:
 
     def heading(self, text: str, *, level: int = 2) -> Report:
         """A heading; `level` 2 opens a chapter of the table of contents. Returns the report."""
+        from mondrift.page.sections import Heading
+
         self._sections.append(Heading(str(text), level))
         return self
 
@@ -157,7 +163,9 @@ def sections_of(item: Any, *, title: str = "", note: str = "") -> tuple[Section,
     >>> sections_of("Two words")
     (Text(text='Two words'),)
     """
-    if isinstance(item, _SECTIONS):
+    from mondrift.page.sections import SECTIONS, Reportable, Text
+
+    if isinstance(item, SECTIONS):
         return (item,)
     if isinstance(item, str):
         return (Text(item),)
@@ -176,9 +184,11 @@ def sections_of(item: Any, *, title: str = "", note: str = "") -> tuple[Section,
 
 
 def _checked(sections: Iterable[Any], owner: object) -> tuple[Section, ...]:
+    from mondrift.page.sections import SECTIONS
+
     made = tuple(sections)
     for section in made:
-        if not isinstance(section, _SECTIONS):
+        if not isinstance(section, SECTIONS):
             raise ReportError(
                 f"{type(owner).__name__}._report_sections_() gave a {type(section).__name__}, "
                 "which is no section of mondrift.report."
@@ -187,15 +197,9 @@ def _checked(sections: Iterable[Any], owner: object) -> tuple[Section, ...]:
 
 
 def _chart(chart: Any, title: str, note: str) -> Chart:
+    from mondrift.page.sections import Chart
+
     spec = chart.to_dict()
-    if not isinstance(spec, dict) or not {
-        "mark",
-        "layer",
-        "hconcat",
-        "vconcat",
-        "concat",
-        "facet",
-        "repeat",
-    } & set(spec):
+    if not isinstance(spec, dict) or not DRAWN_BY & set(spec):
         raise ReportError(f"A {type(chart).__name__} is not a chart that a report can draw.")
     return Chart(spec, title=title, note=note)

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import yaml
@@ -249,4 +249,4 @@ def _masked(url: str) -> str:
     user, colon, _ = parts.netloc.rpartition("@")[0].partition(":")
     credentials = user + (":***" if user else "***") if colon else user
     netloc = f"{credentials}@{host}" if credentials else host
-    return cast(str, urlunsplit((parts.scheme, netloc, parts.path, urlencode(query, safe="/"), "")))
+    return urlunsplit((parts.scheme, netloc, parts.path, urlencode(query, safe="/"), ""))

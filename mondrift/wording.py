@@ -159,15 +159,24 @@ def harm(diagnosis: Diagnosis) -> str:
         return "Whether it does harm is not known: this model has no accuracy to judge."
     if performance.status == "inconclusive":
         return f"Whether it does harm is not known yet: {performance.reason}."
-    now, before = percent(performance.now), percent(performance.before)
     if performance.status == "ok":
-        held = "rose" if performance.drop < 0 else "held"
         return (
-            f"Accuracy {held}: {now}, {before} in the reference ({performance.n:,} labels). "
-            "Drift without harm: nothing is broken, do not retrain for this."
+            f"{held(performance)} Drift without harm: nothing is broken, do not retrain for this."
         )
+    now, before = percent(performance.now), percent(performance.before)
     story = ", but this is not the reason" if diagnosis.story == "concept drift" else " with it"
     return f"Accuracy fell{story}: {now}, {before} in the reference. See that alert."
+
+
+def held(performance: Performance) -> str:
+    """That accuracy did not fall.
+
+    >>> held(Performance("ok", "", 0.794, 0.876, 1246, -0.082, -0.106))
+    'Accuracy rose: 87.6 %, 79.4 % in the reference (1,246 labels).'
+    """
+    word = "rose" if performance.drop < 0 else "held"
+    now, before = percent(performance.now), percent(performance.before)
+    return f"Accuracy {word}: {now}, {before} in the reference ({performance.n:,} labels)."
 
 
 def since(began: datetime, now: datetime) -> str:

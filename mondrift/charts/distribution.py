@@ -10,7 +10,7 @@ import altair as alt
 import pandas as pd
 
 from mondrift.charts import theme
-from mondrift.charts.frame import only_one, picked
+from mondrift.charts.frame import inline, only_one, picked
 
 ROW = 26
 """Height of one level, in pixels."""
@@ -47,7 +47,7 @@ def distribution(histogram: pd.DataFrame) -> alt.Chart:
     from_zero = alt.Scale(zero=True)
     chosen = alt.selection_point(name="chosen", fields=["window"], bind="legend")
     chart = (
-        alt.Chart(rows)
+        alt.Chart(inline(rows))
         .transform_calculate(
             near="datum.position + (datum.window == 'reference' ? 0.05 : 0.27)",
             far="datum.position + (datum.window == 'reference' ? 0.95 : 0.73)",

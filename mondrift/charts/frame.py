@@ -30,15 +30,33 @@ def picked(
     if frame.empty:
         raise InputError(f"The frame given to {chart}() has no rows, so there is nothing to draw.")
     names = dict.fromkeys([*needed, *optional])
-    made = pd.DataFrame(
+    # dtype object: None must stay None, because JSON has no NaN.
+    return pd.DataFrame(
         {
-            name: _plain(frame[name]) if name in frame.columns else [None] * len(frame)
+            name: pd.Series(
+                _plain(frame[name]) if name in frame.columns else [None] * len(frame), dtype=object
+            )
             for name in names
         }
     )
-    for name in made.columns:
-        made[name] = made[name].astype(object)
-    return made
+
+
+def inline(rows: pd.DataFrame) -> alt.InlineData:
+    """The rows as they are: Altair would turn None in a column of mixed kinds into NaN."""
+    names = [str(name) for name in rows.columns]
+    values = [dict(zip(names, row, strict=True)) for row in rows.itertuples(index=False, name=None)]
+    return alt.InlineData(values=values)
+
+
+def tips(rows: pd.DataFrame, *wanted: tuple[str, str, str]) -> list[alt.Tooltip]:
+    """Lines of a tooltip, each (column, title, number format or ""); unknown columns stay away."""
+    return [
+        alt.Tooltip(f"{name}:Q", title=title, format=shape)
+        if shape
+        else alt.Tooltip(f"{name}:N", title=title)
+        for name, title, shape in wanted
+        if rows[name].notna().any()
+    ]
 
 
 def only_one(frame: pd.DataFrame, name: str, chart: str) -> str:

@@ -5,7 +5,16 @@ from __future__ import annotations
 import altair as alt
 import pandas as pd
 
-from mondrift.charts.frame import picked, present, status_scales, when, window_labels, with_status
+from mondrift.charts.frame import (
+    inline,
+    picked,
+    present,
+    status_scales,
+    tips,
+    when,
+    window_labels,
+    with_status,
+)
 from mondrift.errors import InputError
 
 ROW = 24
@@ -49,7 +58,7 @@ def overview(frame: pd.DataFrame, across: str = "measure") -> alt.LayerChart:
     order = rows.sort_values("window_start", kind="stable") if by_window else rows
     rows = rows.drop(columns=["window_start", "window_end"])
     chosen = alt.selection_point(name="chosen", fields=["status"], bind="legend")
-    base = alt.Chart(rows).encode(
+    base = alt.Chart(inline(rows)).encode(
         x=alt.X(
             "cell:N",
             sort=list(dict.fromkeys(order["cell"])),
@@ -63,7 +72,16 @@ def overview(frame: pd.DataFrame, across: str = "measure") -> alt.LayerChart:
             axis=alt.Axis(title=None, grid=False),
         ),
         opacity=alt.condition(chosen, alt.value(1.0), alt.value(0.15)),
-        tooltip=_tooltip(),
+        tooltip=tips(
+            rows,
+            ("column", "column", ""),
+            ("window", "window", ""),
+            ("measure", "measure", ""),
+            ("statistic", "statistic", ".4g"),
+            ("pvalue", "pvalue", ".3g"),
+            ("status", "status", ""),
+            ("reason", "reason", ""),
+        ),
     )
     words = f"Status of each column by {'window' if by_window else 'measure'}"
     height = max(ROW * rows["column"].nunique(), 48)
@@ -95,15 +113,3 @@ def _axis(by_window: bool) -> alt.Axis:
         labelLimit=140,
         labelAngle=-40 if by_window else 0,
     )
-
-
-def _tooltip() -> list[alt.Tooltip]:
-    return [
-        alt.Tooltip("column:N"),
-        alt.Tooltip("window:N"),
-        alt.Tooltip("measure:N"),
-        alt.Tooltip("statistic:Q", format=".4g"),
-        alt.Tooltip("pvalue:Q", format=".3g"),
-        alt.Tooltip("status:N"),
-        alt.Tooltip("reason:N"),
-    ]

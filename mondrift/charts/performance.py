@@ -7,11 +7,13 @@ import pandas as pd
 
 from mondrift.charts import theme
 from mondrift.charts.frame import (
+    inline,
     only_one,
     picked,
     present,
     status_scales,
     time_axis,
+    tips,
     window_labels,
     with_status,
     zoom,
@@ -42,7 +44,7 @@ def performance(history: pd.DataFrame, baseline: pd.DataFrame | None = None) -> 
     colours, shapes = status_scales()
     legend = alt.Legend(title=None, values=present(rows))
     y = alt.Y("statistic:Q", title=metric, scale=alt.Scale(zero=False, nice=True))
-    base = alt.Chart(rows).encode(x=time_axis(rows, padding=18))
+    base = alt.Chart(inline(rows)).encode(x=time_axis(rows, padding=18))
     bands = base.mark_rule(strokeWidth=9, strokeCap="round", color=theme.BAND.light).encode(
         y=alt.Y("low:Q", title=metric, scale=alt.Scale(zero=False, nice=True)), y2="high:Q"
     )
@@ -53,14 +55,15 @@ def performance(history: pd.DataFrame, baseline: pd.DataFrame | None = None) -> 
             y=y,
             color=alt.Color("status:N", scale=colours, legend=legend),
             shape=alt.Shape("status:N", scale=shapes, legend=legend),
-            tooltip=[
-                "window:N",
-                alt.Tooltip("statistic:Q", title=metric, format=".4g"),
-                alt.Tooltip("low:Q", title="from", format=".4g"),
-                alt.Tooltip("high:Q", title="to", format=".4g"),
-                alt.Tooltip("n_current:Q", title="labelled rows", format=","),
-                "status:N",
-            ],
+            tooltip=tips(
+                rows,
+                ("window", "window", ""),
+                ("statistic", metric, ".4g"),
+                ("low", "from", ".4g"),
+                ("high", "to", ".4g"),
+                ("n_current", "labelled rows", ","),
+                ("status", "status", ""),
+            ),
         )
         .add_params(zoom())
     )
@@ -74,8 +77,10 @@ def _baseline(baseline: pd.DataFrame | None) -> list[alt.Chart]:
         return []
     rows = picked(baseline, ("statistic",), "performance").assign(what="reference")
     y = alt.Y("statistic:Q", scale=alt.Scale(zero=False, nice=True))
-    rule = alt.Chart(rows).mark_rule(strokeDash=[5, 4], strokeWidth=1.4, color=theme.MUTED.light)
-    words = alt.Chart(rows).mark_text(
+    rule = alt.Chart(inline(rows)).mark_rule(
+        strokeDash=[5, 4], strokeWidth=1.4, color=theme.MUTED.light
+    )
+    words = alt.Chart(inline(rows)).mark_text(
         align="right", baseline="bottom", dy=-4, fontSize=11, color=theme.MUTED.light
     )
     tooltip = [alt.Tooltip("what:N", title="rule"), alt.Tooltip("statistic:Q", format=".4g")]

@@ -33,7 +33,7 @@ BAND = Colour("#b9d0e7", "#2b4d70")
 STATUS: dict[str, Colour] = {
     "ok": Colour("#187a6b", "#4cc2ab"),
     "inconclusive": Colour("#67618f", "#b0a8e0"),
-    "warning": Colour("#a66300", "#f0b040"),
+    "warning": Colour("#9e5e00", "#f0b040"),
     "alarm": Colour("#b3202c", "#ff7a73"),
     "skipped": Colour("#7b8594", "#8c97a8"),
     "failed": Colour("#8a1538", "#ff86a5"),

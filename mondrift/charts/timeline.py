@@ -9,11 +9,13 @@ import pandas as pd
 
 from mondrift.charts import theme
 from mondrift.charts.frame import (
+    inline,
     only_one,
     picked,
     present,
     status_scales,
     time_axis,
+    tips,
     window_labels,
     with_status,
     zoom,
@@ -41,11 +43,12 @@ def timeline(history: pd.DataFrame, thresholds: pd.DataFrame | None = None) -> a
     measure = only_one(rows, "measure", "timeline")
     rows = with_status(rows.assign(window=window_labels(rows))).drop(columns=["window_end"])
     rows["column"] = rows["column"].map(str)
+    # Not nearest=True: Vega-Lite then fills the tooltip from the wrong row ("undefined").
     pointed = alt.selection_point(
-        name="pointed", fields=["column"], on="pointerover", nearest=True, clear="pointerout"
+        name="pointed", fields=["column"], on="pointerover", clear="pointerout"
     )
     lines = (
-        alt.Chart(rows)
+        alt.Chart(inline(rows))
         .mark_line(color=theme.CURRENT.light, strokeWidth=1.8)
         .encode(
             x=time_axis(rows, padding=14),
@@ -68,20 +71,21 @@ def _points(rows: pd.DataFrame) -> alt.Chart:
     colours, shapes = status_scales()
     legend = alt.Legend(title=None, values=present(rows))
     points: alt.Chart = (
-        alt.Chart(rows)
+        alt.Chart(inline(rows))
         .mark_point(filled=True, size=70, opacity=1)
         .encode(
             color=alt.Color("status:N", scale=colours, legend=legend),
             shape=alt.Shape("status:N", scale=shapes, legend=legend),
-            tooltip=[
-                "window:N",
-                "column:N",
-                alt.Tooltip("statistic:Q", format=".4g"),
-                alt.Tooltip("pvalue:Q", format=".3g"),
-                alt.Tooltip("n_current:Q", title="rows", format=","),
-                "status:N",
-                "reason:N",
-            ],
+            tooltip=tips(
+                rows,
+                ("window", "window", ""),
+                ("column", "column", ""),
+                ("statistic", "statistic", ".4g"),
+                ("pvalue", "pvalue", ".3g"),
+                ("n_current", "rows", ","),
+                ("status", "status", ""),
+                ("reason", "reason", ""),
+            ),
         )
     )
     return points
@@ -100,8 +104,10 @@ def _rule(row: pd.Series[Any]) -> tuple[alt.Chart, alt.Chart]:
     colour = theme.STATUS.get(status, theme.MUTED).light
     data = pd.DataFrame({"threshold": [theme.WORDS.get(status, status)], "at": [row["statistic"]]})
     tooltip = [alt.Tooltip("threshold:N"), alt.Tooltip("at:Q", format=".4g")]
-    rule: alt.Chart = alt.Chart(data).mark_rule(strokeDash=[5, 4], strokeWidth=1.3, color=colour)
-    word: alt.Chart = alt.Chart(data).mark_text(
+    rule: alt.Chart = alt.Chart(inline(data)).mark_rule(
+        strokeDash=[5, 4], strokeWidth=1.3, color=colour
+    )
+    word: alt.Chart = alt.Chart(inline(data)).mark_text(
         align="right", baseline="bottom", dy=-3, fontSize=11, color=colour
     )
     return (

@@ -7,10 +7,12 @@ import pandas as pd
 
 from mondrift.charts import theme
 from mondrift.charts.frame import (
+    inline,
     picked,
     present,
     status_scales,
     time_axis,
+    tips,
     window_labels,
     with_status,
     zoom,
@@ -40,15 +42,16 @@ def volume(history: pd.DataFrame) -> alt.LayerChart:
     )
     rows = with_status(rows.assign(window=window_labels(rows)))
     colours, _ = status_scales()
-    tooltip = [
-        alt.Tooltip("window:N"),
-        alt.Tooltip("n_current:Q", title="rows", format=","),
-        alt.Tooltip("low:Q", title="expected from", format=","),
-        alt.Tooltip("high:Q", title="expected to", format=","),
-        alt.Tooltip("status:N"),
-    ]
+    tooltip = tips(
+        rows,
+        ("window", "window", ""),
+        ("n_current", "rows", ","),
+        ("low", "expected from", ","),
+        ("high", "expected to", ","),
+        ("status", "status", ""),
+    )
     legend = alt.Legend(title=None, values=present(rows), symbolType="square")
-    base = alt.Chart(rows).encode(x=time_axis(rows), x2="window_end:T", tooltip=tooltip)
+    base = alt.Chart(inline(rows)).encode(x=time_axis(rows), x2="window_end:T", tooltip=tooltip)
     bars = base.mark_rect(stroke=theme.CARD.light, strokeWidth=1.5, fillOpacity=0.6).encode(
         y=alt.Y("n_current:Q", title="rows", scale=alt.Scale(zero=True)),
         y2=alt.datum(0),

@@ -5,8 +5,8 @@ shares and stops them. `attach` starts them or joins those already running; ever
 uses them holds a shared lock, and the last one out stops them. `up` pins them until `down`.
 
 Reading order: place and account (where, and as whom) → programs (which binary) → locks → process
-(start and end one server) → postgres, valkey (what is particular to each) → servers (attach, up,
-down).
+(start and end one server) → initdb, postgres, valkey (what is particular to each) → servers
+(attach, up, down).
 
 A folder of servers ("home") holds::
 

@@ -36,7 +36,7 @@ def home(environ: Mapping[str, str] = os.environ, cwd: Path | None = None) -> Pa
     """
     here = Path(cwd or Path.cwd()).absolute()
     if given := environ.get("MONDRIFT_HOME"):
-        return Path(os.path.abspath(here / given))  # noqa: PTH100  (resolve() follows links)
+        return Path(os.path.abspath(here / os.path.expanduser(given)))  # noqa: PTH100, PTH111
     if os.geteuid() == 0:
         return Path("/var/lib/mondrift") / _short_hash(str(here))
     return here / ".mondrift"
@@ -125,10 +125,14 @@ class Place:
         """Who runs the servers. Raises ServerError when root finds nobody to do it."""
         return account_for(self.home)
 
+    def free_megabytes(self) -> int:
+        """What is left on its disk."""
+        space = os.statvfs(self.home)
+        return space.f_bavail * space.f_frsize // 2**20
+
     def refuse_full_disk(self) -> None:
         """Before a data folder is made: is there room? Raises ServerError."""
-        space = os.statvfs(self.home)
-        free = space.f_bavail * space.f_frsize // 2**20
+        free = self.free_megabytes()
         if free < _NEEDED_MB:
             raise ServerError(
                 f"The disk of {str(self.home)!r} has {free} MB left; a new PostgreSQL needs "

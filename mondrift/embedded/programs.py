@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import stat
 import subprocess
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -60,16 +61,18 @@ class Program:
         return self.version.partition(".")[0]
 
     def copied_to(self, folder: Path) -> Program:
-        """The same program with its parts copied below `folder`, for a user who may read that."""
+        """The same program with its parts copied below `folder`, readable by everybody."""
         root = Path(os.path.commonpath([part.parent for part in self.parts]))
-        target = folder / f"{root.name}-{self.parts[0].name}-{self.version}"
+        target = folder / f"{self.source.split()[-1]}-{self.version}"
         if not target.exists():
-            aside = folder / f".{target.name}-{os.getpid()}"
+            aside = folder / f".{target.name}"
+            shutil.rmtree(aside, ignore_errors=True)  # of a copy that was broken off
             for part in self.parts:
                 shutil.copytree(part, aside / part.relative_to(root), symlinks=True, ignore=_spare)
-            aside.chmod(0o755)
+            _let_others_read(aside)
             aside.rename(target)
-        return Program(target / self.path.relative_to(root), f"{self.source}, copied")
+        parts = tuple(target / part.relative_to(root) for part in self.parts)
+        return Program(target / self.path.relative_to(root), f"{self.source} copied", parts)
 
 
 @dataclass(frozen=True)
@@ -144,6 +147,14 @@ def _postgres_of_machine() -> list[Program]:
     paths = [*([Path(on_path)] if on_path else []), *(each / "postgres" for each in folders)]
     real = dict.fromkeys(each.resolve() for each in paths if each.exists())
     return [Program(each, f"found at {each}") for each in real]
+
+
+def _let_others_read(folder: Path) -> None:
+    """Root may have installed the wheel, or run now, under a umask of 077."""
+    for path in (folder, *folder.rglob("*")):
+        mode = path.lstat().st_mode
+        if not stat.S_ISLNK(mode):
+            path.chmod(stat.S_IMODE(mode) | (0o055 if mode & stat.S_IXUSR else 0o044))
 
 
 def _redis() -> Iterable[Program]:

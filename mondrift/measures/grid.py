@@ -19,7 +19,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-CELLS = 1 << 13
+FEW, MANY = 1 << 12, 1 << 14  # most cells below and from MANY_ROWS on; uint16 holds them
+MANY_ROWS = 20_000
+LANDMARKS = 21  # order statistics at every twentieth of the rows
 _REACH = 24  # powers of two, beyond the core, that the cells cover on each side
 _MANTISSA = 52
 _LOWEST = -900  # a core below 2**-900 would meet the subnormal floats
@@ -27,6 +29,16 @@ _LOWEST = -900  # a core below 2**-900 would meet the subnormal floats
 
 def _bits(value: float) -> int:
     return int(np.float64(value).view(np.int64))
+
+
+def landmarks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Minimum, every twentieth of the sample, maximum; of a non-empty array of finite values.
+
+    >>> landmarks(np.arange(101.0))[[0, 5, 10, 20]]
+    array([  0.,  25.,  50., 100.])
+    """
+    positions = (np.arange(LANDMARKS) * (len(values) - 1)) // (LANDMARKS - 1)
+    return np.asarray(np.partition(values, np.unique(positions))[positions])
 
 
 @dataclass(frozen=True)
@@ -49,11 +61,14 @@ class Grid:
     def fit(cls, values: NDArray[np.float64]) -> Grid:
         """The grid for a non-empty array of finite values, whatever their order.
 
-        The centre is the densest twentieth of the sample and the core its width, but at least
+        The centre is the middle of the densest twentieth of the sample and the core its width, but at least
         2**-16 of the middle 90 %, so that two nearly equal values do not use up all cells.
         """
-        positions = (np.arange(21) * (len(values) - 1)) // 20
-        points = np.partition(values, np.unique(positions))[positions]
+        return cls.around(landmarks(values), len(values))
+
+    @classmethod
+    def around(cls, points: NDArray[np.float64], n: int) -> Grid:
+        """The grid for a sample of n values with these landmarks."""
         with np.errstate(over="ignore", invalid="ignore"):
             gaps = np.diff(points)
             floor = (points[19] - points[1]) * 2.0**-16
@@ -73,8 +88,9 @@ class Grid:
             min(max(int(grid._offsets(np.array([point]))[0]) + margin, -reach), reach)
             for point, margin in ((points[0], -1 << _MANTISSA), (points[-1], 1 << _MANTISSA))
         )
-        shift = max((high - low).bit_length() - CELLS.bit_length(), 0)
-        while (high >> shift) - (low >> shift) + 1 > CELLS:
+        most = MANY if n >= MANY_ROWS else FEW
+        shift = max((high - low).bit_length() - most.bit_length(), 0)
+        while (high >> shift) - (low >> shift) + 1 > most:
             shift += 1
         return cls(centre, float(core), shift, low >> shift, (high >> shift) - (low >> shift) + 1)
 

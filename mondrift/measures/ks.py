@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from mondrift.measures.grid import Grid
 from mondrift.measures.kolmogorov import two_sample_pvalue
-from mondrift.measures.layout import Bins
 from mondrift.measures.measure import Result
 from mondrift.measures.summary import Summary
 
@@ -45,7 +45,8 @@ def ks(reference: Summary, current: Summary) -> Result:
     detail: dict[str, object] = {"discrete": bins.discrete}
     distance = at_borders
     if reference.in_memory and current.in_memory:
-        distance = max(distance, _inside(reference, current, candidates, bins))
+        if candidates.any():
+            distance = max(distance, _inside(reference, current, candidates, bins.grid))
     elif at_most > at_borders:
         detail["at_most"] = at_most
     pvalue, method = two_sample_pvalue(distance, n, m)
@@ -69,17 +70,37 @@ def _bounds(
 
 
 def _inside(
-    reference: Summary, current: Summary, candidates: NDArray[np.bool_], bins: Bins
+    reference: Summary, current: Summary, candidates: NDArray[np.bool_], grid: Grid
 ) -> float:
-    """The largest distance at a value inside the candidate cells; only their rows are sorted."""
-    if not candidates.any():
-        return 0.0
-    samples = [np.sort(each.finite[candidates[each.located]]) for each in (reference, current)]
-    points = np.concatenate(samples)
-    cells = bins.grid.locate(points)
-    share = []
-    for each, sample in zip((reference, current), samples, strict=True):
+    """The largest distance at a value inside the candidate cells; only their rows are sorted.
+
+    A run of equal values is not sorted either: one value per cell stands for all rows that share
+    it, so that a spike of zeros or a column of whole numbers costs no more than others.
+    """
+    gathered = [_gather(each, candidates) for each in (reference, current)]
+    held = np.full(len(candidates), np.nan)
+    for values, cells in gathered:
+        held[cells] = values
+    stands = np.flatnonzero(candidates)
+    runs = held[stands]  # ascending, as cells are
+    others = [np.sort(values[values != held[cells]]) for values, cells in gathered]
+    points = np.concatenate([runs, *others])
+    where = np.searchsorted(runs, points, side="right")
+    shares = []
+    for each, (values, cells), other in zip((reference, current), gathered, others, strict=True):
+        equal = np.bincount(cells[values == held[cells]], minlength=len(held))[stands]
         elsewhere = np.cumsum(np.where(candidates, 0, each.cells))
-        at_or_below = elsewhere[cells] + np.searchsorted(sample, points, side="right")
-        share.append(at_or_below / each.count)
-    return float(np.abs(share[0] - share[1]).max())
+        at_or_below = np.concatenate([[0], np.cumsum(equal)])[where]
+        at_or_below += np.searchsorted(other, points, side="right")
+        shares.append((at_or_below, elsewhere, each.count))
+    cell_of = grid.locate(points)
+    f, g = ((inside + elsewhere[cell_of]) / count for inside, elsewhere, count in shares)
+    return float(np.abs(f - g).max())
+
+
+def _gather(
+    summary: Summary, candidates: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.uint16]]:
+    """Values and cells of the rows in the candidate cells."""
+    wanted = candidates.take(summary.located, mode="clip")
+    return summary.finite[wanted], summary.located[wanted]

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mondrift.measures.column import Column
-from mondrift.measures.grid import Grid
+from mondrift.measures.grid import Grid, landmarks
 
 BINS = 10
 SPIKE = 0.1  # share of the rows from which one value keeps a bin of its own
@@ -120,17 +120,18 @@ def fit_layout(column: Column) -> Layout:
 
 
 def _numeric(values: NDArray[np.float64]) -> Layout:
-    grid = Grid.fit(values)
+    points = landmarks(values)
+    grid = Grid.around(points, len(values))
     cells = grid.locate(values)
     counts = np.bincount(cells, minlength=grid.size)
     occupied = np.flatnonzero(counts)
-    minimum, maximum = float(values.min()), float(values.max())
+    minimum, maximum = float(points[0]) + 0.0, float(points[-1]) + 0.0  # no -0.0
     discrete = len(occupied) <= DISCRETE and REPEATS * len(occupied) <= len(values)
     per_value = minimum == maximum or (discrete and len(occupied) <= BINS)
     cuts = _between(grid, occupied) if per_value else _quantile_cuts(counts)
     cumulative = np.cumsum(counts)
     low, high = np.searchsorted(cumulative, np.array(WINSOR) * len(values))
-    scale, rule = _scale(values)
+    scale, rule = _scale(values, points)
     spiky = bool(counts.max() >= SPIKE * len(values))
     bins = Bins(
         grid, cuts, discrete or spiky, minimum, maximum, scale, rule, int(low), int(high) + 1
@@ -170,13 +171,12 @@ def _quantile_cuts(counts: NDArray[np.int64]) -> tuple[int, ...]:
     return (0, *(cut for cut, some in zip(merged[1:], full[1:], strict=True) if some))
 
 
-def _scale(values: NDArray[np.float64]) -> tuple[float, str]:
+def _scale(values: NDArray[np.float64], points: NDArray[np.float64]) -> tuple[float, str]:
     """The reference scale, and the rule that chose it."""
     with np.errstate(over="ignore", invalid="ignore"):
         std = float(values.std())
-        low, high = np.quantile(values, [0.25, 0.75])
-        robust = float(high - low) / NORMAL_IQR
-    if values.min() == values.max():
+        robust = float(points[15] - points[5]) / NORMAL_IQR
+    if points[0] == points[-1]:
         return 0.0, "constant"
     if not std <= HEAVY * robust and 0 < robust < np.inf:
         return robust, "IQR / 1.349"
@@ -188,15 +188,14 @@ def _labels(
 ) -> tuple[str, ...]:
     """A bin that holds one value is called by it, any other by its edges."""
     edges = bins.edges
-    which = np.searchsorted(np.array(bins.cuts), cells, side="right") - 1
-    lowest = np.full(len(bins.cuts), np.inf)
-    highest = np.full(len(bins.cuts), -np.inf)
-    np.minimum.at(lowest, which, values)
-    np.maximum.at(highest, which, values)
+    counts = np.bincount(cells, minlength=bins.grid.size)
+    fences = [*bins.cuts, bins.grid.size]
     texts = []
-    for low, high, start, end in zip(lowest, highest, edges[:-1], edges[1:], strict=True):
-        if low == high:
-            texts.append(f"{low + 0.0:.6g}")
+    for place, (start, end) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+        within = np.flatnonzero(counts[fences[place] : fences[place + 1]]) + fences[place]
+        held = values[cells == within[0]] if len(within) == 1 else np.zeros(0)
+        if len(held) and held.min() == held.max():
+            texts.append(f"{held[0] + 0.0:.6g}")
         elif start == -np.inf:
             texts.append("all" if end == np.inf else f"< {end:.4g}")
         elif end == np.inf:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from mondrift.errors import InputError
 from mondrift.measures.column import Column
-from mondrift.measures.layout import Bins, Layout
+from mondrift.measures.layout import Layout
 
 _CHUNK = 1 << 15  # rows: small enough for the processor's cache
 _KEPT_UNSEEN = 1000  # unseen levels that a stored summary names; the rest are only counted
@@ -42,7 +42,8 @@ class Summary:
     the reference's levels. sums: per cell, of value minus the grid's centre; empty in a summary
     that comes from the store. below, above: finite values outside the reference's range. unseen:
     rows per level that the reference does not have; unseen_more: rows in unseen levels that are
-    no longer named. rows: the values themselves, when in memory.
+    no longer named. rows: the values themselves, when in memory; places: the cells of the finite
+    ones among them.
     """
 
     layout: Layout
@@ -61,6 +62,7 @@ class Summary:
     unseen: Mapping[str, int] = field(default_factory=dict)
     unseen_more: int = 0
     rows: tuple[Values, ...] = ()
+    places: tuple[NDArray[np.uint16], ...] = ()
 
     @property
     def infinite(self) -> int:
@@ -104,11 +106,9 @@ class Summary:
     @cached_property
     def located(self) -> NDArray[np.uint16]:
         """The grid cell of each finite value in memory, in the order of `finite`."""
-        grid = _bins(self.layout).grid
-        parts = [np.zeros(0, dtype=np.uint16)]
-        for start in range(0, len(self.finite), _CHUNK):
-            parts.append(grid.locate(self.finite[start : start + _CHUNK]).astype(np.uint16))
-        return np.concatenate(parts)
+        if len(self.places) == 1:
+            return self.places[0]
+        return np.concatenate([np.zeros(0, dtype=np.uint16), *self.places])
 
     @cached_property
     def finite(self) -> Values:
@@ -156,6 +156,7 @@ class Summary:
             unseen=dict(sorted((Counter(self.unseen) + Counter(other.unseen)).items())),
             unseen_more=self.unseen_more + other.unseen_more,
             rows=(*self.rows, *other.rows) if remembered else (),
+            places=(*self.places, *other.places) if remembered else (),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -228,6 +229,7 @@ def _numeric(values: Values, layout: Layout) -> Summary:
     missing = negative = positive = below = above = 0
     minimum, maximum = math.inf, -math.inf
     moments = (0, math.nan, 0.0)
+    places = np.empty(len(values) if bins else 0, dtype=np.uint16)
     for start in range(0, len(values), _CHUNK):
         chunk = values[start : start + _CHUNK]
         finite = np.isfinite(chunk)
@@ -243,14 +245,19 @@ def _numeric(values: Values, layout: Layout) -> Summary:
         with np.errstate(over="ignore", invalid="ignore"):
             mean = float(chunk.mean())
             away = chunk - mean
-            moments_here = (len(chunk), mean, float(away @ away))
-            moments = (moments[0] + len(chunk), *_pooled(moments, moments_here))
+            np.square(away, out=away)  # not a dot product: BLAS would wake threads for it
+            counted = moments[0]
+            moments = (
+                counted + len(chunk),
+                *_pooled(moments, (len(chunk), mean, float(away.sum()))),
+            )
             if bins is None:
                 cells[0] += len(chunk)
                 continue
             below += int(np.count_nonzero(chunk < bins.minimum)) if low < bins.minimum else 0
             above += int(np.count_nonzero(chunk > bins.maximum)) if high > bins.maximum else 0
             where = bins.grid.locate(chunk)
+            places[counted : counted + len(chunk)] = where
             cells += np.bincount(where, minlength=size)
             sums += np.bincount(where, weights=chunk - bins.grid.centre, minlength=size)
     some = moments[0] > 0
@@ -269,6 +276,7 @@ def _numeric(values: Values, layout: Layout) -> Summary:
         cells=cells,
         sums=sums,
         rows=(values,),
+        places=(places[: moments[0]],) if bins else (),
     )
 
 
@@ -307,8 +315,3 @@ def _nan_aware(choose: Any, one: float, other: float) -> float:
 
 def _or_none(value: float) -> float | None:
     return value if math.isfinite(value) else None
-
-
-def _bins(layout: Layout) -> Bins:
-    assert layout.bins is not None
-    return layout.bins

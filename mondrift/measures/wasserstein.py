@@ -25,6 +25,8 @@ from mondrift.measures.layout import Bins
 from mondrift.measures.measure import Result
 from mondrift.measures.summary import Summary
 
+_ROUNDING = 1e-12  # a difference of shares below this is one of rounding
+
 Values = NDArray[np.float64]
 
 
@@ -70,7 +72,9 @@ def _areas(reference: Summary, current: Summary, bins: Bins) -> tuple[Values, Va
         right = left + inside[0] - inside[1]
         signed = area[0] - area[1]
         crossing = width * (left**2 + right**2) / (2 * np.maximum(np.abs(left - right), 1e-300))
-        areas = np.where(left * right < 0, np.maximum(crossing, np.abs(signed)), np.abs(signed))
+        opposite = np.minimum(np.abs(left), np.abs(right)) > _ROUNDING
+        opposite &= (left < 0) != (right < 0)
+        areas = np.where(opposite, np.maximum(crossing, np.abs(signed)), np.abs(signed))
         # F - G reaches at most left + f and at least left - g inside the cell
         over, under = np.maximum(left + inside[0], 0), np.maximum(inside[1] - left, 0)
         errors = 2 * width * np.minimum(over, under)

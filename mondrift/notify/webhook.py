@@ -18,7 +18,7 @@ import hashlib
 import hmac
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -31,23 +31,35 @@ from mondrift.incident import Event
 from mondrift.playbook import entry
 
 
-def payload(alert: Alert, event: Event) -> dict[str, Any]:
-    """The JSON body about an alert: `text` for people and chat, the rest for programs."""
+def payload(
+    alert: Alert, event: Event, *, also: Sequence[tuple[Event, Alert]] = ()
+) -> dict[str, Any]:
+    """The JSON body about an alert: `text` for people and chat, the rest for programs.
+
+    `also` is what else the same check has to say, in a line each: one check, one message. An
+    alert without an event was told before and holds on.
+    """
     advice = entry(alert.playbook)
     lines = [
-        f"[{'recovered' if event == 'recovered' else alert.severity}] {alert.title}",
+        _headline(alert, event),
         str(alert.window),
         alert.text,
         *(f"• {step}" for step in advice.steps if event != "recovered"),
         advice.retraining if event != "recovered" else "",
+        *(f"{'Also' if what else 'Still'}: {_headline(other, what)}" for what, other in also),
         f"Report: {alert.report_url}" if alert.report_url else "",
     ]
     return {
         "text": "\n".join(line for line in lines if line),
         "event": event,
         "alert": alert.to_dict(),
+        "also": [{"event": what, "alert": other.to_dict()} for what, other in also],
         "playbook": advice.to_dict(),
     }
+
+
+def _headline(alert: Alert, event: Event) -> str:
+    return f"[{'recovered' if event == 'recovered' else alert.severity}] {alert.title}"
 
 
 def signature(secret: str, timestamp: str, body: bytes) -> str:

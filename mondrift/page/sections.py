@@ -23,6 +23,10 @@ STATUS_WORDS: dict[str, str] = {
 """The statuses of a verdict, and `failed` for a run that did not finish, as people read them."""
 
 
+MAX_ROWS = 2_000
+"""Rows of one table: a page holds numbers, not rows."""
+
+
 def checked_status(status: str) -> str:
     """`status` itself, or a ReportError that shows the choice.
 
@@ -129,6 +133,11 @@ class Table:
     def __post_init__(self) -> None:
         object.__setattr__(self, "columns", tuple(str(name) for name in self.columns))
         object.__setattr__(self, "rows", tuple(tuple(row) for row in self.rows))
+        if len(self.rows) > MAX_ROWS:
+            raise ReportError(
+                f"A table of {len(self.rows):,} rows does not belong in a report (at most "
+                f"{MAX_ROWS:,}). Aggregate it, or take the rows that matter with .head()."
+            )
         for number, row in enumerate(self.rows):
             if len(row) != len(self.columns):
                 raise ReportError(
@@ -199,6 +208,7 @@ class Details:
         object.__setattr__(self, "sections", tuple(self.sections))
 
 
+SECTIONS = (Heading, Text, Markdown, Code, Image, Table, Chart, Figures, Banner, Details)
 Section = Heading | Text | Markdown | Code | Image | Table | Chart | Figures | Banner | Details
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import copy
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -36,8 +37,8 @@ def clean(spec: Mapping[str, Any], name: str = "") -> dict[str, Any]:
     """The spec as the page uses it: same drawing, same bytes whenever it is made.
 
     Removes `$schema`, `usermeta` (it can override the page's embedding) and the default config,
-    and numbers Altair's counted names from 1. Raises ReportError for data behind a URL, values
-    that JSON does not have, and more than 200 kB.
+    turns NaN in data into a gap, and numbers Altair's counted names from 1. Raises ReportError
+    for data behind a URL, other values that JSON does not have, and more than 200 kB.
 
     >>> clean({"mark": "bar", "usermeta": {"embedOptions": {"ast": False}}})
     {'mark': 'bar', 'width': 'container'}
@@ -46,6 +47,7 @@ def clean(spec: Mapping[str, Any], name: str = "") -> dict[str, Any]:
     plain: dict[str, Any] = copy.deepcopy(dict(spec))
     for key in ("$schema", "usermeta"):
         plain.pop(key, None)
+    _drop_nan(plain)
     if plain.get("config") == ALTAIR_DEFAULT:
         del plain["config"]
     if {"mark", "layer"} & set(plain):
@@ -152,6 +154,21 @@ def _walk(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
     elif isinstance(value, list):
         for each in value:
             yield from _walk(each, key)
+
+
+def _drop_nan(spec: dict[str, Any]) -> None:
+    """NaN and infinities in data rows become null, a gap in the drawing; in place."""
+    sets = list(spec.get("datasets", {}).values())
+    sets += [
+        value["values"]
+        for key, value in _walk(spec)
+        if key == "data" and isinstance(value, Mapping) and "values" in value
+    ]
+    for rows in sets:
+        for row in rows if isinstance(rows, list) else []:
+            if isinstance(row, dict):
+                gaps = [k for k, v in row.items() if isinstance(v, float) and not math.isfinite(v)]
+                row.update(dict.fromkeys(gaps))
 
 
 def _renumbered(spec: dict[str, Any]) -> dict[str, Any]:

@@ -8,10 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from mondrift.errors import ReportError
-from mondrift.page.sections import STATUS_WORDS, Cell, Status, Table
+from mondrift.page.sections import MAX_ROWS, STATUS_WORDS, Cell, Status, Table
 
-MAX_ROWS = 2_000
 DASH = "–"
 
 
@@ -24,13 +22,9 @@ def from_frame(frame: pd.DataFrame, *, caption: str = "", note: str = "") -> Tab
     >>> from_frame(pd.DataFrame({"column": ["age"], "psi": [0.25]})).rows
     (('age', 0.25),)
     """
+    frame = frame.head(MAX_ROWS + 1)  # one too many is enough for the table to refuse
     if any(name is not None for name in frame.index.names):
         frame = frame.reset_index()
-    if len(frame) > MAX_ROWS:
-        raise ReportError(
-            f"A table of {len(frame):,} rows does not belong in a report (at most {MAX_ROWS:,}). "
-            "Aggregate it, or take the rows that matter with .head() or .nlargest()."
-        )
     names = [
         " · ".join(str(part) for part in name) if isinstance(name, tuple) else str(name)
         for name in frame.columns

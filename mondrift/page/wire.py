@@ -12,6 +12,7 @@ from typing import Any
 
 from mondrift.errors import ReportError, shown
 from mondrift.page.sections import (
+    SECTIONS,
     Banner,
     Chart,
     Code,
@@ -37,7 +38,6 @@ _PARTS: dict[str, type[Any]] = {
         *(Status, Spark),
     )
 }
-_SECTIONS = (Heading, Text, Markdown, Code, Image, Table, Chart, Figures, Banner, Details)
 
 
 def section_to_dict(part: Any) -> dict[str, Any]:
@@ -59,7 +59,7 @@ def section_from_dict(plain: Mapping[str, Any]) -> Section:
     Heading(text='Inputs', level=2)
     """
     part = _part_from_dict(plain)
-    if not isinstance(part, _SECTIONS):
+    if not isinstance(part, SECTIONS):
         raise ReportError(f"A {type(part).__name__} is a part of a section, not a section.")
     return part
 

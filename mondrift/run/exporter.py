@@ -17,19 +17,19 @@ from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 
 from mondrift.errors import ReportError
-from mondrift.page.markdown import first_heading
-from mondrift.page.sections import (
+from mondrift.report import (
+    MIME,
     Banner,
     Chart,
     Code,
     Image,
     Markdown,
+    Report,
     Section,
     Table,
+    first_heading,
+    section_from_dict,
 )
-from mondrift.page.table import MAX_ROWS
-from mondrift.page.wire import MIME, section_from_dict
-from mondrift.report import Report
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -219,8 +219,6 @@ class _FrameReader(HTMLParser):
         reader = cls()
         reader.feed(html)
         rows = [row for row in reader.rows if row]
-        if len(rows) > MAX_ROWS:
-            raise ReportError(f"A table of {len(rows):,} rows does not belong in a report.")
         if not rows or any(len(row) != len(rows[0]) for row in rows):
             return None  # headers of several levels: their plain text is shown instead
         # An index without a name is only a row number.

@@ -26,7 +26,9 @@ COLUMNS = (
 )
 
 
-def codes(checked: Checked, record: Record, levels: Levels, keep: np.ndarray) -> dict[str, np.ndarray]:
+def codes(
+    checked: Checked, record: Record, levels: Levels, keep: np.ndarray
+) -> dict[str, np.ndarray]:
     """For each column of levels, the store's codes of the rows `keep` (an index array)."""
     used: dict[str, np.ndarray] = {}
     wanted: dict[str, list[str]] = {}
@@ -99,7 +101,9 @@ def _texts(checked: Checked, record: Record, keep: np.ndarray) -> Field:
     return copy.text_array([[column[row] for column in columns] for row in keep.tolist()])
 
 
-def truth(checked: Checked, record: Record, coded: dict[str, np.ndarray], keep: np.ndarray) -> np.ndarray:
+def truth(
+    checked: Checked, record: Record, coded: dict[str, np.ndarray], keep: np.ndarray
+) -> np.ndarray:
     """The target of the rows `keep` as float64 (codes for classes), NaN where there is none."""
     target = record.schema.target
     if target is not None and target in coded:

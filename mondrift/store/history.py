@@ -67,15 +67,15 @@ def history(db: Database, model: Model, wanted: Wanted) -> pd.DataFrame:
 
 def _read(connection: Connection, model: Model, wanted: Wanted) -> list[list[Any]]:
     parameters = {"model": model.number, "monitor": wanted.monitor, "last": wanted.last}
-    rows = []
-    for found in connection.execute(text(_RUNS + _DRIFT), parameters).mappings():
-        if wanted.holds(found["family"], found["measure"], found["column"]):
-            rows.append(_row(dict(found)))
-    for found in connection.execute(text(_RUNS + _PERFORMANCE), parameters).mappings():
-        shared = {key: value for key, value in found.items() if key != "measurements"}
-        for each in found["measurements"]:
-            if wanted.holds(each["family"], each["measure"], each["column"]):
-                rows.append(_row({**shared, **each}))
+    found = [dict(row) for row in connection.execute(text(_RUNS + _DRIFT), parameters).mappings()]
+    for row in connection.execute(text(_RUNS + _PERFORMANCE), parameters).mappings():
+        shared = {key: value for key, value in row.items() if key != "measurements"}
+        found += [{**shared, **each} for each in row["measurements"]]
+    rows = [
+        _row(each)
+        for each in found
+        if wanted.holds(each["family"], each["measure"], each["column"])
+    ]
     at = [COLUMNS.index(name) for name in ("window_start", "monitor")]
     return sorted(rows, key=lambda row: [row[i] for i in at])
 

@@ -17,7 +17,7 @@ import numpy as np
 from sqlalchemy import Connection, text
 
 from mondrift.errors import ColumnError, InputError, SchemaError, shown
-from mondrift.rows import Schema
+from mondrift.rows import Kind, Schema
 from mondrift.store import copy, ids, quarantine
 from mondrift.store.connect import raw_cursor, transaction
 from mondrift.store.copy import Field
@@ -81,8 +81,12 @@ def _check(db: Database, model: Model, rows: Any) -> Checked:
             f"Model {model.model_id!r} lives by the clock of its data: say when each label came, "
             "in a column 'received_at'."
         )
-    kinds = {"id": "text", "value": schema.kinds[schema.target], "received_at": "datetime"}
-    form = Schema(id="id", target="value", timestamp="received_at", kinds=kinds)  # type: ignore[arg-type]
+    kinds: dict[str, Kind] = {
+        "id": "text",
+        "value": schema.kinds[schema.target],
+        "received_at": "datetime",
+    }
+    form = Schema(id="id", target="value", timestamp="received_at", kinds=kinds)
     checked = check(source, Record(form, 0), zone=None, latest=db.clock(), timeless=not timed)
     if not timed:
         checked.timestamps[:] = to_microseconds(db.clock(), "the store's clock")
@@ -119,7 +123,7 @@ def _values(db: Database, model: Model, checked: Checked, keep: np.ndarray) -> n
     table = np.full(len(checked.levels["value"]) + 1, np.nan)
     for name, code in zip(names, levels.codes({group: names})[group].tolist(), strict=True):
         table[checked.levels["value"].index(name)] = code
-    return table[local]
+    return np.asarray(table[local])
 
 
 def lock(connection: Connection, model: int) -> None:

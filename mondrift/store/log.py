@@ -122,7 +122,7 @@ class _Batch:
         )
 
     def _labelled(self) -> np.ndarray:
-        return ~np.isnan(self._truth)
+        return np.asarray(~np.isnan(self._truth))
 
     def _claim(self, connection: Connection) -> np.ndarray:
         """Which client ids are new, known with the same content, or known with another."""
@@ -217,4 +217,3 @@ SELECT incoming.row, incoming.row_hash = keys.row_hash AND incoming.timestamp = 
 FROM incoming JOIN prediction_keys keys ON keys.model = :model AND keys.id = incoming.id
 WHERE incoming.row = ANY(:rows)
 """
-

@@ -185,7 +185,7 @@ def _complete(schema: Schema, frame: pd.DataFrame, task: Task) -> Schema:
     optional = {name for name in full.kinds if full.role(name) in OPTIONAL | {"timestamp"}}
     absent = optional - set(frame.columns)
     # Kinds of columns that are not there are known from their role; fit asks for the others.
-    padded = frame.assign(**{name: None for name in sorted(absent)})
+    padded = frame.assign(**dict.fromkeys(sorted(absent)))
     return full.fit(padded)
 
 

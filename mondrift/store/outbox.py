@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pandas as pd
@@ -44,7 +44,7 @@ def pause(attempts: int) -> timedelta:
     >>> [int(pause(n).total_seconds()) for n in (1, 2, 3, 8)]
     [30, 60, 120, 3600]
     """
-    return min(_FIRST_PAUSE * 2 ** (attempts - 1), _LONGEST_PAUSE)
+    return min(_FIRST_PAUSE * int(2 ** (attempts - 1)), _LONGEST_PAUSE)
 
 
 class Outbox:

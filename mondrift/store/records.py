@@ -88,4 +88,6 @@ class Record:
 
     def _columns(self, kinds: Iterable[str]) -> tuple[str, ...]:
         schema = self.schema
-        return tuple(n for n, k in schema.kinds.items() if k in kinds and schema.role(n) not in _OWN)
+        return tuple(
+            n for n, k in schema.kinds.items() if k in kinds and schema.role(n) not in _OWN
+        )

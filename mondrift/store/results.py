@@ -58,17 +58,18 @@ class Message:
         return sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
-def save_check(
-    db: Database,
-    model: Model,
-    run: Run,
-    verdict: Verdict,
-    *,
-    messages: Sequence[Message],
-    moved: Iterable[Incident],
-) -> tuple[int, ...]:
+@dataclass(frozen=True)
+class Check:
+    """What one check has found and what follows from it."""
+
+    comparison: Comparison
+    verdict: Verdict
+    messages: tuple[Message, ...]
+    incidents: tuple[Incident, ...]
+
+
+def save_check(db: Database, model: Model, run: Run, check: Check) -> tuple[int, ...]:
     """Write a check, whole or not at all; see `Store.save_check`."""
-    comparison = verdict.comparison
     with transaction(db.engine) as connection:
         changed = connection.execute(
             update(runs)
@@ -76,21 +77,21 @@ def save_check(
             .values(
                 state="checked",
                 checked_at=db.clock(),
-                status=verdict.status,
-                comparison=comparison.to_dict(),
-                verdict=verdict.to_dict(),
+                status=check.verdict.status,
+                comparison=check.comparison.to_dict(),
+                verdict=check.verdict.to_dict(),
             )
         ).rowcount
         if not changed:
             raise StoreError(f"Run {run.run_id} has been checked or has failed; begin another run.")
-        _save_measurements(connection, model, run, verdict)
+        _save_measurements(connection, model, run, check.verdict)
         connection.execute(
             update(models)
             .where(models.c.model == model.number)
             .values(results_version=models.c.results_version + 1)
         )
-        _save_incidents(connection, model, moved)
-        return tuple(_save_message(db, connection, model, run, each) for each in messages)
+        _save_incidents(connection, model, check.incidents)
+        return tuple(_save_message(db, connection, model, run, each) for each in check.messages)
 
 
 def _save_measurements(connection: Connection, model: Model, run: Run, verdict: Verdict) -> None:
@@ -101,7 +102,7 @@ def _save_measurements(connection: Connection, model: Model, run: Run, verdict: 
         "window_end": run.window_end,
     }
     records = [
-        {key: _plain(value) for key, value in record.items()}
+        {str(key): _plain(value) for key, value in record.items()}
         for record in verdict.to_frame().to_dict("records")
     ]
     drift = [record for record in records if record["family"] != "performance"]
@@ -216,7 +217,7 @@ def _stored(db: Database, run_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
     return row.comparison, row.verdict
 
 
-def open_incidents(db: Database, model: Model, monitor: str | None) -> tuple[Incident, ...]:
+def last_incidents(db: Database, model: Model, monitor: str | None) -> tuple[Incident, ...]:
     """The last incident of each monitor and kind, open or closed."""
     table = incidents.c
     query = (

@@ -238,12 +238,12 @@ def _fail(connection: Connection, run: Run, error: str) -> Run:
     return replace(run, state="failed", error=error)
 
 
-def _move(
-    db: Database, run: Run, before: tuple[str, ...], values: Mapping[str, Any]
-) -> Run:
+def _move(db: Database, run: Run, before: tuple[str, ...], values: Mapping[str, Any]) -> Run:
     with transaction(db.engine) as connection:
         moved = connection.execute(
-            update(runs).where(runs.c.run_id == run.run_id, runs.c.state.in_(before)).values(dict(values))
+            update(runs)
+            .where(runs.c.run_id == run.run_id, runs.c.state.in_(before))
+            .values(dict(values))
         ).rowcount
         found = _get(connection, run.run_id)
         if not moved:

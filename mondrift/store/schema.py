@@ -124,4 +124,4 @@ def _version(connection: Connection) -> str | None:
 def _is_empty(engine: Engine) -> bool:
     query = "SELECT count(*) FROM pg_tables WHERE schemaname = current_schema()"
     with told(engine), engine.connect() as connection:
-        return connection.execute(text(query)).scalar_one() == 0
+        return int(connection.execute(text(query)).scalar_one()) == 0

@@ -215,7 +215,7 @@ baseline_samples = Table(
     Column("baseline", Integer, ForeignKey("baseline_versions.baseline"), primary_key=True),
     Column("position", Integer, primary_key=True, autoincrement=False),
     _moment("timestamp"),
-    Column("id", Text(collation="C"), nullable=False),
+    Column("id", Text(collation="C")),
     *_row_values(),
 )
 

@@ -19,8 +19,8 @@ EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 #: How far the clock of a model's process may be ahead of the store's.
 AHEAD = timedelta(days=1)
 
-#: The timestamp of rows that have none, in baselines only.
-LAST_INSTANT = np.int64(253_402_300_799_999_999)
+#: In place of the timestamp of a row that has none (only rows of a baseline may).
+NO_TIME = np.iinfo(np.int64).min
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ZONED = re.compile(r"(?:[zZ]|[+-]\d{2}:?\d{2}|[+-]\d{2}|UTC|GMT)\s*$")

@@ -22,7 +22,7 @@ from mondrift.rows import Schema, read
 from mondrift.store.complaints import Complaints
 from mondrift.store.levels import LONGEST_LEVEL
 from mondrift.store.records import Record
-from mondrift.store.timestamps import LAST_INSTANT, microseconds
+from mondrift.store.timestamps import NO_TIME, microseconds
 from mondrift.window import Window
 
 _EXACT = 2**53
@@ -34,7 +34,8 @@ class Checked:
     """Columns of n rows as arrays, with the rows that must not be used.
 
     `numbers`: float64, NaN missing. `codes`: int32 into `levels`, -1 missing. `texts`: lists of
-    str or None. `ids`: None where the client gave none. `timestamps`: microseconds since 1970.
+    str or None. `ids`: None where the client gave none. `timestamps`: microseconds since 1970,
+    `NO_TIME` where there is none.
     """
 
     n: int
@@ -56,7 +57,7 @@ class Checked:
     def as_json(self, rows: Sequence[int]) -> list[str]:
         """These rows as they came, whole, as JSON."""
         if isinstance(self.source, pd.DataFrame):
-            records: Sequence[Mapping[Any, Any]] = self.source.iloc[rows].to_dict("records")
+            records: Sequence[Mapping[Any, Any]] = self.source.iloc[list(rows)].to_dict("records")
         else:
             records = [self.source[row] for row in rows]
         return [row_json(record) for record in records]
@@ -107,7 +108,7 @@ def check(
     else:
         _check_keys(source, schema, required, complaints)
     frame = frame.reindex(columns=[name for name in schema.kinds if name in frame.columns])
-    timestamps = np.full(len(frame), LAST_INSTANT)
+    timestamps = np.full(len(frame), NO_TIME, dtype=np.int64)
     if schema.timestamp in frame.columns:
         timestamps = microseconds(frame[schema.timestamp], zone, latest, complaints)
     elif not timeless:
@@ -187,7 +188,9 @@ class _Values:
         rows = read(self._frame[[name]], Schema(kinds={name: kind}), window=Window())
         values = np.asarray(rows.columns[name].values, dtype=np.float64)
         unread = np.isnan(values) & ~_missing(column)
-        self._complain(name, unread, "is not true or false" if kind == "boolean" else "is no number")
+        self._complain(
+            name, unread, "is not true or false" if kind == "boolean" else "is no number"
+        )
         if column.dtype.kind not in "fb":
             self._complain(name, np.abs(values) > _EXACT, "is beyond 2^53: declare the column text")
         if role == "probability":

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from mondrift.errors import ColumnError, WindowError
 from mondrift.store import copy, models
@@ -19,8 +19,9 @@ from mondrift.store.database import Database
 from mondrift.store.levels import Levels
 from mondrift.store.models import Model
 from mondrift.store.records import Record
-from mondrift.store.timestamps import LAST_INSTANT, to_microseconds
+from mondrift.store.timestamps import NO_TIME, to_microseconds
 
+_INFINITY = np.iinfo(np.int64).max  # PostgreSQL's 'infinity', in place of NULL
 _FLOAT, _INT, _LONG = np.dtype(">f8"), np.dtype(">i4"), np.dtype(">i8")
 
 
@@ -85,7 +86,7 @@ def frame_of(
     Sorted by time and id, or by the integer column `order` of the source.
     """
     levels = Levels(db.reader, model.number)
-    parts = []
+    parts: list[tuple[np.ndarray, np.ndarray, pd.DataFrame]] = []
     with told(db.reader), db.reader.connect() as connection:
         connection = connection.execution_options(isolation_level="REPEATABLE READ")
         for record in models.records(connection, model):
@@ -100,7 +101,7 @@ def frame_of(
     frames = [frame for _, _, frame in parts]
     if len(frames) == 1:
         return _sorted(keys, ties, frames[0])
-    joined = pd.concat([_plain_categories(frame) for frame in frames], ignore_index=True)
+    joined = pd.concat([plain_categories(frame) for frame in frames], ignore_index=True)
     return _sorted(keys, ties, joined)
 
 
@@ -115,7 +116,7 @@ def _copy(
     key = f"r.{order}::bigint" if order else "r.timestamp"
     selected: list[tuple[str, Wanted]] = [
         (key, Wanted(_ORDER, _LONG)),
-        ("hashtextextended(r.id, 0)", Wanted(_TIE, _LONG)),
+        ("hashtextextended(coalesce(r.id, ''), 0)", Wanted(_TIE, _LONG)),
     ]
     strings: list[tuple[str, Wanted]] = []
     for name in names:
@@ -174,7 +175,8 @@ def _columns(
 def _column(values: Any, record: Record, name: str, levels: Levels) -> Any:
     group = record.levels_of(name)
     if name == record.schema.timestamp:
-        return _moments(values.astype(np.int64) + copy.EPOCH)
+        told_time = values.astype(np.int64)
+        return _moments(np.where(told_time == _INFINITY, NO_TIME, told_time + copy.EPOCH))
     if isinstance(values, list):
         return pd.Series(values, dtype=object if None in values else "str")
     if group is not None:
@@ -183,7 +185,7 @@ def _column(values: Any, record: Record, name: str, levels: Levels) -> Any:
     numbers = values.astype(np.float64)
     if record.kind(name) == "datetime":
         missing = np.isnan(numbers)
-        return _moments(np.where(missing, np.iinfo(np.int64).min, numbers).astype(np.int64))
+        return _moments(np.where(missing, NO_TIME, np.where(missing, 0, numbers).astype(np.int64)))
     if record.kind(name) == "boolean":
         missing = np.isnan(numbers)
         return pd.arrays.BooleanArray(numbers == 1, missing) if missing.any() else numbers == 1
@@ -191,23 +193,22 @@ def _column(values: Any, record: Record, name: str, levels: Levels) -> Any:
 
 
 def _moments(microseconds: np.ndarray) -> pd.Series[Any]:
-    """UTC timestamps; the stand-ins for "none" become NaT."""
-    absent = (microseconds >= LAST_INSTANT) | (microseconds < -copy.EPOCH * 1000)
-    moments = np.where(absent, np.iinfo(np.int64).min, microseconds).view("datetime64[us]")
-    return pd.Series(moments).dt.tz_localize("UTC")
+    """UTC timestamps; `NO_TIME`, the bits of numpy's NaT, is NaT."""
+    return pd.Series(microseconds.view("datetime64[us]")).dt.tz_localize("UTC")
 
 
-def _categorical(codes: np.ndarray, levels: Levels, group: str) -> pd.Categorical:
+def _categorical(codes: np.ndarray, levels: Levels, group: str) -> pd.Series[Any]:
     """The levels that occur, in the order of their names: as if pandas had read the strings."""
     used = np.unique(codes[codes >= 0])
     names = levels.names(group, highest=int(used[-1]) if len(used) else -1)
     in_order = sorted(used.tolist(), key=lambda code: names[code])
     table = np.full((int(used[-1]) if len(used) else 0) + 2, -1, dtype=np.int32)
     table[in_order] = np.arange(len(in_order))
-    return pd.Categorical.from_codes(table[codes], categories=[names[code] for code in in_order])
+    categories = pd.Index([names[code] for code in in_order], dtype="str")
+    return pd.Series(pd.Categorical.from_codes(table[codes], categories=categories))
 
 
-def _plain_categories(frame: pd.DataFrame) -> pd.DataFrame:
+def plain_categories(frame: pd.DataFrame) -> pd.DataFrame:
     """Categories as strings, so that frames of two schema versions can be joined."""
     return frame.astype(
         {n: object for n in frame.columns if isinstance(frame[n].dtype, pd.CategoricalDtype)}

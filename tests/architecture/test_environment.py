@@ -67,7 +67,7 @@ def test_python_is_the_same_everywhere() -> None:
 def test_constraints_hold_names_and_versions_only() -> None:
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     wrong = [line for line in lines if not line.startswith("#") and not LINE.fullmatch(line)]
-    assert wrong == []
+    assert not wrong, "\n".join(wrong)
 
 
 def test_constraints_meet_every_direct_requirement() -> None:
@@ -77,7 +77,7 @@ def test_constraints_meet_every_direct_requirement() -> None:
         for name, requirement in requirements().items()
         if name not in locked or not requirement.specifier.contains(locked[name])
     ]
-    assert unmet == []
+    assert not unmet, "\n".join(unmet)
 
 
 def test_every_dependency_declares_a_lower_bound_that_is_tested() -> None:

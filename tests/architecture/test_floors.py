@@ -125,15 +125,18 @@ def uninvited(each: Import, root: str) -> str:
 
 
 def test_every_module_stands_on_a_floor() -> None:
-    assert "\n".join(misplaced(PACKAGE)) == ""
+    found = misplaced(PACKAGE)
+    assert not found, "\n".join(found)
 
 
 def test_imports_only_go_down() -> None:
-    assert "\n".join(upward(PACKAGE)) == ""
+    found = upward(PACKAGE)
+    assert not found, "\n".join(found)
 
 
 def test_third_party_packages_stay_on_their_floor() -> None:
-    assert "\n".join(foreign(PACKAGE)) == ""
+    found = foreign(PACKAGE)
+    assert not found, "\n".join(found)
 
 
 def house(folder: Path, **files: str) -> Path:

@@ -111,7 +111,7 @@ def test_an_address_would_be_seen() -> None:
 
 def test_no_tracked_file_is_large() -> None:
     large = [str(f.relative_to(ROOT)) for f in tracked() if f.stat().st_size > 1024 * KILOBYTES]
-    assert large == []
+    assert not large, "\n".join(large)
 
 
 def test_a_file_holds_one_idea_and_a_function_fits_a_screen() -> None:
@@ -120,7 +120,7 @@ def test_a_file_holds_one_idea_and_a_function_fits_a_screen() -> None:
         lines = len(text.splitlines())
         found += [f"{path}: {lines} lines"] if lines > LINES else []
         found += [f"{path}: {f}() has {n} lines" for f, n in functions(tree) if n > FUNCTION_LINES]
-    assert "\n".join(found) == ""
+    assert not found, "\n".join(found)
 
 
 def test_a_helper_gets_a_noun() -> None:
@@ -137,7 +137,7 @@ def test_names_keep_to_the_vocabulary() -> None:
         for name, line in identifiers(tree)
         if name in banned
     ]
-    assert "\n".join(found) == ""
+    assert not found, "\n".join(found)
 
 
 def test_tests_use_the_real_thing() -> None:
@@ -149,7 +149,7 @@ def test_tests_use_the_real_thing() -> None:
         for word in forbidden
         if word in text
     ]
-    assert found == []
+    assert not found, "\n".join(found)
 
 
 def test_reports_are_not_in_git() -> None:

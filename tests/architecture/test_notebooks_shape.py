@@ -40,7 +40,7 @@ def test_every_notebook_has_the_shape() -> None:
         for file in files
         for complaint in complaints(file.stem, json.loads(file.read_text("utf-8")), public)
     ]
-    assert "\n".join(found) == ""
+    assert not found, "\n".join(found)
 
 
 def test_a_thin_notebook_is_fine() -> None:

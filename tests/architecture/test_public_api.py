@@ -32,7 +32,7 @@ def test_all_equals_the_public_names() -> None:
 
 def test_every_name_is_there() -> None:
     missing = [name for name in mondrift.__all__ if getattr(mondrift, name, None) is None]
-    assert missing == []
+    assert not missing, "\n".join(missing)
 
 
 def test_the_names_are_few_sorted_and_listed_once() -> None:
@@ -42,13 +42,13 @@ def test_the_names_are_few_sorted_and_listed_once() -> None:
 
 def test_every_name_explains_itself() -> None:
     silent = [name for name in mondrift.__all__ if not inspect.getdoc(getattr(mondrift, name))]
-    assert silent == []
+    assert not silent, "\n".join(silent)
 
 
 def test_every_name_is_in_the_readme_or_the_docs() -> None:
     text = documents()
     unmentioned = [name for name in mondrift.__all__ if not re.search(rf"\b{name}\b", text)]
-    assert unmentioned == []
+    assert not unmentioned, "\n".join(unmentioned)
 
 
 def test_a_star_import_brings_exactly_the_public_names() -> None:

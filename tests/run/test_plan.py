@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -185,10 +186,8 @@ def test_schedule_title_and_alerts_do_not_change_what_a_run_is(tmp_path):
 
 def test_weeks_have_167_168_or_169_hours_in_new_york():
     weeks = Calendar(Length.parse("1W"), "America/New_York", date(2013, 1, 7))
-    hours = [
-        (w.end - w.start) / timedelta(hours=1)
-        for w in weeks.windows(datetime(2014, 1, 1, tzinfo=UTC))
-    ]
+    year = weeks.windows(datetime(2014, 1, 1, tzinfo=UTC))
+    hours = [(w.end - w.start) / timedelta(hours=1) for w in year]
     assert sorted(set(hours)) == [167, 168, 169]
     assert (hours.count(167), hours.count(169)) == (1, 1)
 
@@ -199,9 +198,10 @@ def test_windows_lie_end_to_end_in_every_zone(zone, length):
     windows = Calendar(Length.parse(length), zone, date(2011, 12, 1)).windows(
         datetime(2012, 3, 1, tzinfo=UTC)
     )
-    assert len(windows) > 12
-    assert all(one.end == other.start for one, other in zip(windows, windows[1:], strict=False))
-    assert all(each.end > each.start for each in windows if zone != "Pacific/Apia")
+    assert len(windows) >= 12
+    assert all(one.end == other.start for one, other in pairwise(windows))
+    # Apia had no 30 December 2011: that day's window is empty
+    assert sum(each.end == each.start for each in windows) == (zone + length == "Pacific/Apia1D")
 
 
 def test_a_window_is_due_at_its_end_and_not_before():

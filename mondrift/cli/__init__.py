@@ -1,0 +1,58 @@
+"""The command line: thin doors over the same functions that Python has.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 10 alarm (with --fail-on-alarm). What fails on purpose
+says so in words on stderr; MONDRIFT_DEBUG=1 shows the traceback instead. Everything heavy is
+imported inside the commands, so that `mondrift --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import click
+
+from mondrift.cli.compare import compare
+from mondrift.cli.models import baseline, label, log, model
+from mondrift.cli.monitors import alerts, archive, check, monitors, run
+from mondrift.cli.servers import config, db, down, lab, status, up
+from mondrift.cli.start import demo, init
+from mondrift.errors import MondriftError
+
+
+class Doors(click.Group):
+    """A group that turns mondrift's deliberate errors into words and exit code 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except MondriftError as error:
+            if os.environ.get("MONDRIFT_DEBUG"):
+                raise
+            click.echo(f"mondrift: {error}", err=True)
+            ctx.exit(1)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """In the order of use, not of the alphabet."""
+        return list(self.commands)
+
+
+@click.group(cls=Doors, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="mondrift")
+def main() -> None:
+    """Tells you whether a machine-learning model in production still works.
+
+    \b
+    First steps:
+      mondrift demo                                  a year of real flights, monitored
+      mondrift compare reference.csv current.csv     two files, no server
+      mondrift init my-monitoring                    a folder of your own
+    """
+
+
+for _command in (
+    *(demo, init, compare, check, run, monitors, alerts, archive),
+    *(model, log, label, baseline, up, down, status, db, config, lab),
+):
+    main.add_command(_command)

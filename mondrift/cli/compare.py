@@ -1,0 +1,111 @@
+"""compare: two files in, a verdict out; no server, no account."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mondrift.cli.output import ALARM, as_json, fail_on_alarm, show_json
+
+if TYPE_CHECKING:
+    from mondrift.verdict import Verdict
+
+_SHOWN = 20
+
+
+@click.command()
+@click.argument("reference", type=click.Path(path_type=Path))
+@click.argument("current", type=click.Path(path_type=Path))
+@click.option("--html", type=click.Path(path_type=Path), help="Write the page to this file.")
+@click.option("--target", help="Column with what really happened.")
+@click.option("--prediction", help="Column with the model's answer.")
+@click.option("--probability", help="Column with the probability of the positive class.")
+@click.option("--timestamp", help="Column with the time of each row.")
+@click.option("--zone", default="", help="Time zone of timestamps that name none, e.g. UTC.")
+@click.option("--id", "id_", help="Column that names the rows; it is not compared.")
+@click.option("--segment", "segments", multiple=True, help="Also measure by its values; repeatable.")
+@click.option("--private", multiple=True, help="Column whose values are not shown; repeatable.")
+@click.option(
+    "--kind", "kinds", multiple=True, metavar="COLUMN=KIND",
+    help="numeric, categorical, boolean, datetime or text; repeatable.",
+)  # fmt: skip
+@click.option("--policy", type=click.Choice(["default", "classic"]), default="default",
+              show_default=True, help="The rules of the verdict.")  # fmt: skip
+@as_json
+@fail_on_alarm
+def compare(
+    reference: Path, current: Path, html: Path | None, target: str | None, prediction: str | None,
+    probability: str | None, timestamp: str | None, zone: str, id_: str | None,
+    segments: tuple[str, ...], private: tuple[str, ...], kinds: tuple[str, ...], policy: str,
+    as_json: bool, fail_on_alarm: bool,
+) -> None:  # fmt: skip
+    """Compare two files of rows: CSV, TSV, JSON Lines or Parquet.
+
+    \b
+    Example:
+      mondrift compare january.csv june.csv --target bought --html june.html
+    """
+    from mondrift.comparison import compare as compare_rows
+    from mondrift.ingest import read_file
+    from mondrift.policy import Policy
+    from mondrift.rows import Schema
+    from mondrift.verdict import judge
+
+    times = (timestamp,) if timestamp else ()
+    frames = [read_file(path, timestamps=times, zone=zone) for path in (reference, current)]
+    schema = Schema(
+        target=target, prediction=prediction, probability=probability, timestamp=timestamp,
+        id=id_, segments=segments, private=private, kinds=_pairs(kinds),  # type: ignore[arg-type]
+    )  # fmt: skip
+    verdict = judge(compare_rows(*frames, schema=schema), Policy.from_mapping({"name": policy}))
+    if html is not None:
+        write_page(verdict, html, f"{current.name} against {reference.name}")
+    if as_json:
+        show_json(verdict.to_dict())
+    else:
+        _show(verdict, html)
+    if fail_on_alarm and verdict.status == "alarm":
+        raise click.exceptions.Exit(ALARM)
+
+
+def _pairs(given: tuple[str, ...]) -> dict[str, str]:
+    pairs = {}
+    for each in given:
+        name, sign, kind = each.rpartition("=")
+        if not sign:
+            raise click.BadParameter(f"{each!r} is not of the form COLUMN=KIND", param_hint="--kind")
+        pairs[name] = kind
+    return pairs
+
+
+def write_page(verdict: Verdict, path: Path, title: str) -> None:
+    """The self-contained page of a verdict that is in no store."""
+    from mondrift.briefing import brief
+    from mondrift.report import Report
+
+    briefing = brief(verdict)
+    report = Report(title, subtitle=str(verdict.comparison.current)).add(briefing)
+    report.heading("Columns").add(briefing.columns())
+    report.heading("Distributions")
+    for chart in briefing.distributions():
+        report.add(chart)
+    if briefing.performance is not None:
+        report.heading("Performance").add(briefing.metrics())
+    report.heading("How it was measured").add(briefing.method())
+    report.save(path)
+
+
+def _show(verdict: Verdict, html: Path | None) -> None:
+    click.secho(f"{verdict.status}: {verdict.reason}", bold=True)
+    flagged = [each for each in verdict.flagged() if not each.segment]
+    for each in flagged[:_SHOWN]:
+        click.echo(f"  {each.status:<8} {each.column}: {each.reason}")
+    if len(flagged) > _SHOWN:
+        click.echo(f"  … and {len(flagged) - _SHOWN} more")
+    apart = sorted({each.segment for each in verdict.flagged() if each.segment})
+    if apart:
+        click.echo(f"  also within {', '.join(apart[:_SHOWN])}: --html or --json shows them")
+    if html is not None:
+        click.echo(f"page: {html}")

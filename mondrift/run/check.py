@@ -1,0 +1,206 @@
+"""A check: compare, judge, and one transaction with results, incidents and messages.
+
+The same monitor, configuration, window, rows and labels again is a no-op; new rows, late labels or
+`force` make the next revision. What is sent is decided here and sent later, from the outbox.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from mondrift import wording
+from mondrift.alert import Alert, alerts_for, judged_kinds
+from mondrift.comparison import compare
+from mondrift.diagnosis import diagnose, moving_since
+from mondrift.errors import WindowError
+from mondrift.incident import Event, Incident, Silence, recovery, step
+from mondrift.notify import payload
+from mondrift.rows import Rows, read
+from mondrift.run.plan import Monitor
+from mondrift.severity import SEVERITIES
+from mondrift.store import Message, Model, Run, Store
+from mondrift.verdict import Verdict, judge
+from mondrift.window import Window
+
+_REMEMBERED = 60  # windows of history that "since" looks back on
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """What a check found.
+
+    `run.fresh` is False when the answer was there already; then nothing was written, and `alerts`
+    and `news` are empty. `alerts` are all of this window; `news` are those that people are told
+    of, with what became of the incident, worst first.
+    """
+
+    run: Run
+    verdict: Verdict
+    alerts: tuple[Alert, ...] = ()
+    news: tuple[tuple[Event, Alert], ...] = ()
+
+
+def check(
+    store: Store,
+    monitor: Monitor,
+    window: Window,
+    *,
+    force: bool = False,
+    silences: Sequence[Silence] = (),
+    reports: str = "",
+) -> CheckResult:
+    """Check one window, alone: nobody else checks this monitor meanwhile.
+
+    Parameters
+    ----------
+    window : one of the monitor's; its rows are read from the store.
+    force : make a new revision even when nothing has changed.
+    silences : periods in which nobody is told.
+    reports : address of the archive, for links to <reports>/<monitor>/<run>/report.html.
+
+    A window without rows or labels gives a verdict that says so. Raises ModelError when the store
+    does not know the model or its baseline, StoreError when another process runs this monitor.
+    """
+    with store.running(monitor.name):
+        return check_held(store, monitor, window, force=force, silences=silences, reports=reports)
+
+
+def check_held(
+    store: Store,
+    monitor: Monitor,
+    window: Window,
+    *,
+    force: bool = False,
+    silences: Sequence[Silence] = (),
+    reports: str = "",
+) -> CheckResult:
+    """`check` for a caller that holds `store.running(monitor.name)` itself."""
+    run = store.begin_run(monitor.name, monitor.model, window, monitor.config(), force=force)
+    if not run.fresh:
+        return CheckResult(run, store.verdict(run))
+    try:
+        verdict = judge_window(store, monitor, window)
+        link = f"{reports.rstrip('/')}/{monitor.name}/{run.run_id}/report.html" if reports else ""
+        alerts = _alerts(store, monitor, verdict, link)
+        moved, news = _step(store, monitor, verdict, alerts, silences)
+        messages = _messages(monitor, alerts, news)
+        store.save_check(run, verdict.comparison, verdict, messages=messages, incidents=moved)
+    except Exception as error:
+        store.fail_run(run, f"{type(error).__name__}: {error}")
+        raise
+    return CheckResult(store.run(run.run_id), verdict, alerts, news)
+
+
+def judge_window(store: Store, monitor: Monitor, window: Window) -> Verdict:
+    """The verdict on a window of the store; writes nothing."""
+    model = store.model(monitor.model)
+    reference = _reference(store, monitor, model, window)
+    comparison = compare(reference, _rows(store, model, window))
+    return judge(comparison, monitor.policy)
+
+
+def now_of(store: Store, monitor: Monitor) -> datetime | None:
+    """Now, by the model's clock: the wall's, or the newest row's for `clock: data` (None: no row).
+
+    `monitor.windows(now)` are then the windows that are over.
+    """
+    model = store.model(monitor.model)
+    return store.latest(monitor.model) if model.clock == "data" else store.now()
+
+
+def _rows(store: Store, model: Model, window: Window) -> Rows:
+    start, end = _bounds(window)
+    frame = store.window(model.model_id, start, end)
+    return read(frame, model.schema, window=window, label=window.label)
+
+
+def _reference(store: Store, monitor: Monitor, model: Model, window: Window) -> Rows:
+    if monitor.reference.kind == "baseline":
+        baseline = store.baseline(monitor.model, monitor.reference.version)
+        return read(baseline.rows(), model.schema, label="reference")
+    start, _ = _bounds(window)
+    before = monitor.window((start - timedelta(microseconds=1)).isoformat())
+    return _rows(store, model, before)
+
+
+def _bounds(window: Window) -> tuple[datetime, datetime]:
+    if window.start is None or window.end is None:
+        raise WindowError("A check needs a window with a start and an end.")
+    return window.start, window.end
+
+
+def _alerts(store: Store, monitor: Monitor, verdict: Verdict, link: str) -> tuple[Alert, ...]:
+    start, _ = _bounds(verdict.comparison.current)
+    history = store.history(
+        monitor.model, families=("drift", "performance"), monitor=monitor.name, last=_REMEMBERED
+    )
+    zone = ZoneInfo(monitor.calendar.zone)
+    moving = moving_since(history, monitor.policy, start)
+    since = {name: began.astimezone(zone) for name, began in moving.items()}
+    return alerts_for(
+        verdict,
+        rules=monitor.alerts,
+        model_id=monitor.model,
+        monitor=monitor.name,
+        since=since,
+        report_url=link,
+    )
+
+
+def _step(
+    store: Store,
+    monitor: Monitor,
+    verdict: Verdict,
+    alerts: Iterable[Alert],
+    silences: Sequence[Silence],
+) -> tuple[tuple[Incident, ...], tuple[tuple[Event, Alert], ...]]:
+    """Every incident that this window moves, and the news about them, worst first."""
+    _, at = _bounds(verdict.comparison.current)
+    known = {each.kind: each for each in store.incidents(monitor.model, monitor.name)}
+    raised = {each.kind: each for each in alerts}
+    judged = judged_kinds(verdict)
+    moved: list[Incident] = []
+    news: list[tuple[Event, Alert]] = []
+    for kind in dict.fromkeys((*raised, *known)):
+        stepped = step(
+            known.get(kind), raised.get(kind), at,
+            judged=kind in judged, silences=silences, recover_after=monitor.alerts.recover_after,
+        )  # fmt: skip
+        if stepped.incident is not None and stepped.incident != known.get(kind):
+            moved.append(stepped.incident)
+        if stepped.incident is not None and stepped.event == "recovered":
+            news.append((stepped.event, _recovery(stepped.incident, verdict)))
+        elif stepped.event:
+            news.append((stepped.event, raised[kind]))
+    news.sort(key=_weight, reverse=True)
+    return tuple(moved), tuple(news)
+
+
+def _recovery(incident: Incident, verdict: Verdict) -> Alert:
+    performance = diagnose(verdict).performance
+    told = incident.kind == "performance_degradation" and performance is not None
+    now = wording.held(performance) if told and performance else ""
+    return recovery(incident, verdict.comparison.current, now=now)
+
+
+def _weight(news: tuple[Event, Alert]) -> tuple[bool, int]:
+    event, alert = news
+    return event != "recovered", SEVERITIES.index(alert.severity)
+
+
+def _messages(
+    monitor: Monitor, alerts: Iterable[Alert], news: Sequence[tuple[Event, Alert]]
+) -> tuple[Message, ...]:
+    """Every alert is kept; one message is sent: the worst news, the rest in a line each."""
+    told = {alert.kind for _, alert in news}
+    held: list[tuple[Event, Alert]] = [("", alert) for alert in alerts if alert.kind not in told]
+    messages = []
+    for position, (event, alert) in enumerate((*news, *held)):
+        first = position == 0 and bool(event)
+        body = payload(alert, event, also=(*news[1:], *held) if first else ())
+        channels = monitor.alerts.channels if first else ()
+        messages.append(Message(alert, channels, body, event or "held"))
+    return tuple(messages)

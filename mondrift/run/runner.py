@@ -1,0 +1,223 @@
+"""A run: check, notebook, archive. The same inputs again are a no-op.
+
+The results, incidents and messages are in the store before the notebook starts, so a page that
+fails takes nothing with it: the run is marked as failed, a readable page says why, and the same
+command makes the next revision.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from mondrift.errors import MondriftError
+from mondrift.run.archive import Archive, Draft, Record, State, failure_page
+from mondrift.run.check import CheckResult, check_held
+from mondrift.run.exporter import export, shareable
+from mondrift.run.notebook import (
+    Execution,
+    Limits,
+    Progress,
+    execute,
+    lean_imports,
+    read_notebook,
+    silent,
+)
+from mondrift.run.parameters import Scalar, bind, parameters_of
+from mondrift.run.plan import Monitor
+from mondrift.run.secrecy import known_secrets
+from mondrift.run.summary import metrics_summary
+from mondrift.run.workspace import Workspace
+from mondrift.store import Run, Store
+from mondrift.verdict import Verdict
+from mondrift.window import Window
+
+RUN_ID = "run_id"
+"""The parameter by which a notebook is told which check it shows."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a window is run.
+
+    `texts` are parameters as a command line gives them; `environment` is what the kernel has
+    beside this process's variables; `environ` is searched for secrets.
+    """
+
+    force: bool = False
+    texts: Mapping[str, str] = field(default_factory=dict)
+    limits: Limits = field(default_factory=Limits)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    progress: Progress = silent
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one window: the check, the page, and why it failed ("" when it did not)."""
+
+    checked: CheckResult
+    page: Path
+    fresh: bool
+    error: str = ""
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict on the window."""
+        return self.checked.verdict
+
+
+def run_window(
+    store: Store,
+    monitor: Monitor,
+    window: Window,
+    workspace: Workspace,
+    options: Options | None = None,
+) -> Outcome:
+    """Check one window of a monitor, execute its notebook, archive the page.
+
+    Raises MondriftError for what is wrong before anything has begun: an unknown notebook, a
+    parameter that does not fit, an unknown model. A notebook that fails raises nothing: see
+    `Outcome.error`.
+    """
+    options = options or Options()
+    path = workspace.notebook(monitor.notebook)
+    notebook = read_notebook(path)
+    where = f"notebooks/{path.name}"
+    values = bind(
+        parameters_of(notebook, where), monitor.parameters, texts=options.texts, where=where
+    )
+    archive = Archive(workspace.reports)
+    base = store.settings.report_base_url or workspace.reports.resolve().as_uri()
+    with store.running(monitor.name):
+        _reconcile(store, archive, monitor.name)
+        checked = check_held(store, monitor, window, force=options.force, reports=base)
+        run = checked.run
+        page = workspace.reports / monitor.name / run.run_id / "report.html"
+        if run.state == "finished" and archive.holds(run.run_id, monitor.name):
+            return Outcome(checked, page, fresh=False)
+        known = values | ({RUN_ID: run.run_id} if _takes_run(notebook, where) else {})
+        record = _record(checked, monitor, window, known)
+        draft = archive.begin(record, _secrets(store, options))
+        execution = execute(
+            notebook, known, folder=workspace.folder.resolve(), limits=options.limits,
+            environment=options.environment, progress=options.progress,
+        )  # fmt: skip
+        options.progress("page")
+        return _archive(store, draft, checked, execution, monitor)
+
+
+def _takes_run(notebook: Any, where: str) -> bool:
+    return any(each.name == RUN_ID for each in parameters_of(notebook, where))
+
+
+def _archive(
+    store: Store, draft: Draft, checked: CheckResult, execution: Execution, monitor: Monitor
+) -> Outcome:
+    """Write the files, publish the folder, tell the store."""
+    run, error = checked.run, execution.error
+    try:
+        draft.write("notebook.ipynb", _notebook_text(execution))
+        draft.write("metrics.json", _metrics_text(store, checked))
+        if not error or _has_output(execution):
+            report = export(execution.notebook, subtitle=_subtitle(monitor, checked))
+            draft.write("report.html", report.to_html())
+        else:
+            draft.write("report.html", failure_page(_ended(draft, "failed", error)))
+    except MondriftError as broken:  # a secret, a chart without limits: told on a page of its own
+        error = str(broken)
+        draft.write("report.html", failure_page(_ended(draft, "failed", shareable(error))))
+    record = _ended(draft, "failed" if error else "finished", shareable(error))
+    page = draft.publish(record)
+    if error:
+        if run.state != "finished":
+            store.fail_run(run, shareable(error))
+    elif run.state != "finished":
+        store.finish_run(run, report=record.report)
+    return Outcome(checked, page, fresh=True, error=error)
+
+
+def _reconcile(store: Store, archive: Archive, monitor: str) -> None:
+    """Pages of runs whose process died; the store hears of them, too."""
+    for record in archive.reconcile(monitor):
+        try:
+            if store.run(record.run_id).state in ("started", "checked"):
+                store.fail_run(store.run(record.run_id), record.error)
+        except MondriftError:  # another store's archive: the page is there all the same
+            continue
+
+
+def _record(
+    checked: CheckResult, monitor: Monitor, window: Window, values: Mapping[str, Scalar]
+) -> Record:
+    run, verdict = checked.run, checked.verdict
+    accuracy = [
+        m.statistic
+        for m in verdict.comparison.measurements
+        if m.measure == "accuracy" and not m.segment and m.statistic == m.statistic
+    ]
+    return Record(
+        run_id=run.run_id,
+        monitor=monitor.name,
+        model_id=run.model_id,
+        window={**verdict.comparison.current.to_dict(), "label": window.label},
+        revision=run.revision,
+        config_hash=run.config_hash,
+        state="started",
+        started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        status=verdict.status,
+        headline=_headline(checked),
+        value=accuracy[0] if accuracy else None,
+        rows=run.rows,
+        labels=run.labels,
+        notebook=monitor.notebook,
+        parameters=dict(values),
+        versions=dict(verdict.comparison.versions),
+    )
+
+
+def _headline(checked: CheckResult) -> str:
+    from mondrift.briefing import brief
+
+    return brief(checked.verdict).headline
+
+
+def _ended(draft: Draft, state: State, error: str) -> Record:
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return replace(draft.record, state=state, error=error, finished_at=now)
+
+
+def _subtitle(monitor: Monitor, checked: CheckResult) -> str:
+    revision = f", revision {checked.run.revision}" if checked.run.revision > 1 else ""
+    return f"{monitor.title}: {checked.verdict.comparison.current}{revision}"
+
+
+def _notebook_text(execution: Execution) -> str:
+    with lean_imports():
+        import nbformat
+    return str(nbformat.writes(execution.notebook)) + "\n"
+
+
+def _has_output(execution: Execution) -> bool:
+    return any(cell.get("outputs") for cell in execution.notebook.cells)
+
+
+def _metrics_text(store: Store, checked: CheckResult) -> str:
+    import json
+
+    run: Run = checked.run
+    history = store.history(run.model_id, monitor=run.monitor)
+    alerts = store.alerts(run.model_id)
+    begun = alerts[alerts["window_start"].isna() | (alerts["window_start"] <= run.window_start)]
+    summary = metrics_summary(checked.verdict, history=history, alerts=begun)
+    return json.dumps(summary, indent=2, sort_keys=True, allow_nan=False) + "\n"
+
+
+def _secrets(store: Store, options: Options) -> dict[str, str]:
+    settings = store.settings
+    values = {name: getattr(settings, name) for name in type(settings).model_fields}
+    return known_secrets(values, {**options.environ, **options.environment})

@@ -1,0 +1,56 @@
+"""How many rows came when: counted in PostgreSQL; whole recent hours remembered in the cache."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pandas as pd
+from sqlalchemy import text
+
+from mondrift.errors import WindowError, shown
+from mondrift.store.connect import told
+from mondrift.store.database import Database
+from mondrift.store.models import Model
+from mondrift.store.timestamps import to_microseconds
+
+_PERIODS = {
+    "15min": timedelta(minutes=15),
+    "1h": timedelta(hours=1),
+    "1D": timedelta(days=1),
+    "7D": timedelta(days=7),
+}
+
+
+def volume(db: Database, model: Model, start: datetime, end: datetime, every: str) -> pd.DataFrame:
+    """Rows per period that begins at `start` and after it; see `Store.volume`."""
+    if every not in _PERIODS:
+        raise WindowError(f"every is {every!r}; it is one of {shown(_PERIODS)}.")
+    if to_microseconds(end, "end") <= to_microseconds(start, "start"):
+        raise WindowError(f"The window is empty: it starts at {start}, ends at {end}.")
+    parameters = {"model": model.number, "low": start, "high": end, "every": _PERIODS[every]}
+    with told(db.reader), db.reader.connect() as connection:
+        rows = connection.execute(text(_COUNT), parameters).all()
+    frame = pd.DataFrame([tuple(row) for row in rows], columns=["start", "n"])
+    frame["start"] = pd.to_datetime(frame["start"], utc=True).dt.as_unit("us")
+    return frame.astype({"n": "int64"})
+
+
+def latest(db: Database, model: Model) -> datetime | None:
+    """Timestamp of the newest row of a model; see `Store.latest`."""
+    query = text(
+        "SELECT timestamp FROM predictions WHERE model = :model ORDER BY timestamp DESC LIMIT 1"
+    )
+    with told(db.reader), db.reader.connect() as connection:
+        return connection.execute(query, {"model": model.number}).scalar_one_or_none()
+
+
+_COUNT = """
+SELECT period AS start, coalesce(n, 0) AS n
+FROM generate_series(CAST(:low AS timestamptz), CAST(:high AS timestamptz) - interval '1 us',
+                     :every) AS period
+LEFT JOIN (
+  SELECT date_bin(:every, timestamp, :low) AS period, count(*) AS n FROM predictions
+  WHERE model = :model AND timestamp >= :low AND timestamp < :high GROUP BY 1
+) counted USING (period)
+ORDER BY period
+"""
