@@ -8,7 +8,9 @@ from datetime import UTC, datetime
 import pytest
 
 from mondrift.alert import Alert, alerts_for, judged_kinds
+from mondrift.policy import Policy
 from mondrift.severity import AlertRules
+from mondrift.verdict import judge
 from tests.flights import APRIL, DECEMBER, FEBRUARY, JULY, SEPTEMBER, verdict
 
 RULES = AlertRules.from_mapping({"expected": {"weather": "with the season"}})
@@ -82,11 +84,7 @@ def test_six_weather_columns_count_as_one_feature(week: int) -> None:
 
 
 def test_without_a_group_six_weather_columns_are_wide_drift() -> None:
-    apart = verdict(APRIL)
-    from mondrift.policy import Policy
-    from mondrift.verdict import judge
-
-    alerts = {a.kind: a for a in alerts_for(judge(apart.comparison, Policy()))}
+    alerts = {a.kind: a for a in alerts_for(judge(verdict(APRIL).comparison, Policy()))}
     assert alerts["data_drift"].severity == "high"
 
 

@@ -107,12 +107,17 @@ def present(frame: pd.DataFrame) -> list[str]:
 def time_axis(rows: pd.DataFrame, padding: int = 0) -> alt.X:
     """The x axis of windows: in UTC, whatever the reader's zone, with ticks where windows start."""
     starts = sorted({str(start) for start in rows["window_start"]})
-    ticks = [_tick(start) for start in starts] if len(starts) <= MAX_TICKS else alt.Undefined
-    return alt.X(
-        "window_start:T",
-        scale=alt.Scale(type="utc", padding=padding),
-        axis=alt.Axis(title="start of window", values=ticks),
-    )
+    axis = alt.Axis(title="start of window")
+    if len(starts) <= MAX_TICKS:
+        days = all(len(when(start)) == len("2013-04-22") for start in starts)
+        years = "" if len({start[:4] for start in starts}) == 1 else " %Y"
+        axis = alt.Axis(
+            title="start of window",
+            values=[_tick(start) for start in starts],
+            format="%d %b" + years + ("" if days else " %H:%M"),
+        )
+    scale = alt.Scale(type="utc", padding=padding)
+    return alt.X("window_start:T", scale=scale, axis=axis)
 
 
 def zoom() -> alt.Parameter:

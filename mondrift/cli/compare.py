@@ -25,7 +25,9 @@ _SHOWN = 20
 @click.option("--timestamp", help="Column with the time of each row.")
 @click.option("--zone", default="", help="Time zone of timestamps that name none, e.g. UTC.")
 @click.option("--id", "id_", help="Column that names the rows; it is not compared.")
-@click.option("--segment", "segments", multiple=True, help="Also measure by its values; repeatable.")
+@click.option(
+    "--segment", "segments", multiple=True, help="Also measure by its values; repeatable."
+)
 @click.option("--private", multiple=True, help="Column whose values are not shown; repeatable.")
 @click.option(
     "--kind", "kinds", multiple=True, metavar="COLUMN=KIND",
@@ -75,7 +77,9 @@ def _pairs(given: tuple[str, ...]) -> dict[str, str]:
     for each in given:
         name, sign, kind = each.rpartition("=")
         if not sign:
-            raise click.BadParameter(f"{each!r} is not of the form COLUMN=KIND", param_hint="--kind")
+            raise click.BadParameter(
+                f"{each!r} is not of the form COLUMN=KIND", param_hint="--kind"
+            )
         pairs[name] = kind
     return pairs
 

@@ -52,7 +52,9 @@ def model_show(model_id: str, as_json: bool) -> None:
             }
         )
         return
-    click.echo(f"{found.model_id}: {found.task}, clock {found.clock}, schema {found.schema_version}")
+    click.echo(
+        f"{found.model_id}: {found.task}, clock {found.clock}, schema {found.schema_version}"
+    )
     for name, kind in schema.kinds.items():
         note = f"  ({schema.notes[name]})" if name in schema.notes else ""
         click.echo(f"  {name:<24} {schema.role(name):<12} {kind}{note}")
@@ -176,7 +178,9 @@ def _moment(text: str) -> datetime:
             f"{text!r} is no time; write it like 2013-01-21T05:00Z", param_hint="--window"
         ) from None
     if moment.tzinfo is None:
-        raise click.BadParameter(f"{text!r} names no time zone; add Z for UTC", param_hint="--window")
+        raise click.BadParameter(
+            f"{text!r} names no time zone; add Z for UTC", param_hint="--window"
+        )
     return moment
 
 

@@ -33,7 +33,9 @@ def init(folder: Path) -> None:
 
 
 @click.command()
-@click.option("--browser/--no-browser", default=None, help="Open the index; default: if there is a display.")
+@click.option(
+    "--browser/--no-browser", default=None, help="Open the index; default: if there is a display."
+)
 def demo(browser: bool | None) -> None:
     """Monitor a year of real flights: log, label, check every week, report five of them.
 
@@ -42,7 +44,7 @@ def demo(browser: bool | None) -> None:
       mondrift demo
     """
     from mondrift.demo.play import play
-    from mondrift.run.workspace import Workspace, layout, lay_out
+    from mondrift.run.workspace import Workspace, lay_out, layout
 
     began = time.monotonic()
     folder = Path()
@@ -55,7 +57,9 @@ def demo(browser: bool | None) -> None:
 
         webbrowser.open(index.resolve().as_uri())
     click.echo(f"\nDone in {time.monotonic() - began:.0f} s. Open it: {index}")
-    click.echo("Look around yourself: make lab  (or: mondrift lab), then notebooks/drift_report.ipynb")
+    click.echo(
+        "Look around yourself: make lab  (or: mondrift lab), then notebooks/drift_report.ipynb"
+    )
 
 
 def _clocked(began: float):  # type: ignore[no-untyped-def]

@@ -10,6 +10,7 @@ import json
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Protocol
@@ -28,6 +29,7 @@ from mondrift.run.plan import Monitor, load_monitor
 from mondrift.run.runner import Options, Outcome, run_window
 from mondrift.run.workspace import Workspace
 from mondrift.store import Store
+from mondrift.store.runs import config_hash
 from mondrift.window import Window
 
 MONITOR = "flights_weekly"
@@ -60,8 +62,9 @@ def play(store: Store, workspace: Workspace, say: Say) -> Path:
         sent = deliver(store.outbox, into, clock=store.now)
         say(f"     {sent.sent} messages sent, {sent.failed} not taken")
     say("5/5  what was found", step=True)
+    history = store.history(monitor.model, monitor=monitor.name)
     for week, outcome in zip(demo.WEEKS, outcomes, strict=True):
-        tell(week, outcome, say)
+        tell(week, outcome, brief(outcome.verdict, history=history).headline, say)
     tell_mail(mail, say)
     failed = [outcome.error for outcome in outcomes if outcome.error]
     if failed:
@@ -78,7 +81,10 @@ def fill(store: Store, say: Say) -> None:
     rows = demo.flights()
     weeks = [(week.start, week.end) for week in demo.REFERENCE]
     reference = pd.concat(
-        [rows[(rows[demo.TIMESTAMP] >= start) & (rows[demo.TIMESTAMP] < end)] for start, end in weeks]
+        [
+            rows[(rows[demo.TIMESTAMP] >= start) & (rows[demo.TIMESTAMP] < end)]
+            for start, end in weeks
+        ]
     )
     known = reference.drop(columns=demo.LABELLED_AT)
     store.register_model(demo.MODEL_ID, schema.fit(known), task="binary", clock="data")
@@ -122,9 +128,11 @@ def _weeks(
 ) -> list[Outcome]:
     """Every week in the order of time, for incidents live in it; a report of those to be told."""
     outcomes: list[Outcome] = []
+    known = _checked(store, monitor)
     for window in windows:
         if window not in told:
-            check(store, monitor, window)
+            if window.start not in known:
+                check(store, monitor, window)
             continue
         outcome = run_window(store, monitor, window, workspace, Options())
         word = "report" if outcome.fresh else "report is there"
@@ -133,12 +141,20 @@ def _weeks(
     return outcomes
 
 
-def tell(week: demo.Week, outcome: Outcome, say: Say) -> None:
-    """What was found in one week, in plain words."""
-    briefing = brief(outcome.verdict)
+def _checked(store: Store, monitor: Monitor) -> frozenset[datetime]:
+    """Starts of the windows that have been checked by the same rules: they are not read again."""
+    runs = store.runs(model_id=monitor.model, monitor=monitor.name)
+    same = runs["config_hash"] == config_hash(monitor.config())
+    done = runs[same & runs["state"].isin(("checked", "finished"))]
+    return frozenset(at.to_pydatetime() for at in done["window_start"])
+
+
+def tell(week: demo.Week, outcome: Outcome, headline: str, say: Say) -> None:
+    """What was found in one week, in plain words, and what there was to find."""
     say("")
-    say(f"  {week.name} [{outcome.verdict.status}]  {briefing.headline}.")
-    say(f"     {week.lesson}")
+    say(f"  {week.name}: {headline}.")
+    for alert in outcome.checked.alerts[:1]:
+        say(f"     {alert.severity}: {alert.text}")
     say(f"     {outcome.page}")
 
 
@@ -164,7 +180,7 @@ def receiver(store: Store) -> Iterator[tuple[list[dict[str, Any]], dict[str, Cha
         return
 
     class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:  # noqa: N802  (http.server's name)
+        def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             mail.append(json.loads(body))
             self.send_response(204)

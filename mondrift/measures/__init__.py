@@ -15,6 +15,7 @@ from math import inf
 from mondrift.measures.chi_square import chi_square
 from mondrift.measures.column import Column
 from mondrift.measures.correction import benjamini_hochberg, bonferroni
+from mondrift.measures.counting import summarize
 from mondrift.measures.cramer_von_mises import cramer_von_mises
 from mondrift.measures.energy import energy
 from mondrift.measures.hellinger import hellinger
@@ -25,7 +26,7 @@ from mondrift.measures.measure import ANY_KIND, TESTABLE, Measure, Result
 from mondrift.measures.missing import infinite, missing
 from mondrift.measures.out_of_range import out_of_range
 from mondrift.measures.psi import psi
-from mondrift.measures.summary import Summary, summarize
+from mondrift.measures.summary import Summary
 from mondrift.measures.total_variation import total_variation
 from mondrift.measures.unseen import unseen, vanished
 from mondrift.measures.wasserstein import wasserstein
@@ -51,7 +52,16 @@ _IN_ORDER = (
     Measure(
         "psi", "Population stability index", psi, TESTABLE, (0, inf), symmetric=True, smoothed=True
     ),
-    Measure("chi_square", "Chi-square", chi_square, TESTABLE, (0, inf), symmetric=True),
+    Measure(
+        "chi_square",
+        "Chi-square",
+        chi_square,
+        TESTABLE,
+        (0, inf),
+        symmetric=True,
+        size_free=False,
+        draws=True,
+    ),
     Measure(
         "wasserstein", "Wasserstein", wasserstein, NUMERIC, (0, inf), symmetric=True, grows=True
     ),
@@ -63,13 +73,18 @@ _IN_ORDER = (
         TESTABLE,
         (0, 1),
         symmetric=True,
-        grows=True,
     ),
     Measure(
         "missing", "Missing values", missing, ANY_KIND, (0, 1), symmetric=True, counts_missing=True
     ),
     Measure(
-        "infinite", "Infinite values", infinite, NUMERIC, (0, 1), symmetric=True, counts_missing=True
+        "infinite",
+        "Infinite values",
+        infinite,
+        NUMERIC,
+        (0, 1),
+        symmetric=True,
+        counts_missing=True,
     ),
     Measure("unseen", "Unseen levels", unseen, CATEGORICAL, (0, 1), symmetric=False),
     Measure("vanished", "Vanished levels", vanished, CATEGORICAL, (0, 1), symmetric=False),
@@ -82,6 +97,7 @@ _IN_ORDER = (
         NUMERIC,
         (0, inf),
         symmetric=True,
+        size_free=False,
         default=False,
     ),
     Measure(

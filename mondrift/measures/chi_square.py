@@ -22,7 +22,7 @@ from mondrift.measures.summary import Counts, Summary
 _NAMED = 20  # pooled columns that `detail` names
 
 
-def chi_square(reference: Summary, current: Summary) -> Result:
+def chi_square(reference: Summary, current: Summary, *, seed: int = 0) -> Result:
     """Statistic of the whole table; p-value of the table pooled to expected counts of five.
 
     >>> from mondrift.measures.column import categorical
@@ -36,7 +36,7 @@ def chi_square(reference: Summary, current: Summary) -> Result:
     """
     f, g, labels = table(reference, current)
     statistic, _ = chi_square_statistic(f, g)
-    test = homogeneity_test(f, g, ordered=reference.layout.bins is not None)
+    test = homogeneity_test(f, g, ordered=reference.layout.bins is not None, seed=seed)
     pooled = [[labels[place] for place in column] for column in test.columns if len(column) > 1]
     return Result(
         statistic,
@@ -44,6 +44,7 @@ def chi_square(reference: Summary, current: Summary) -> Result:
         detail={
             "df": test.df,
             "method": test.method,
+            **({"draws": test.draws, "seed": seed} if test.draws else {}),
             "tested_statistic": test.statistic,
             "columns": len(test.columns),
             "pooled": sum(len(group) for group in pooled),
@@ -62,6 +63,9 @@ def table(reference: Summary, current: Summary) -> tuple[Counts, Counts, tuple[s
         np.concatenate([each.cells, [each.unseen.get(name, 0) for name in unseen]])
         for each in (reference, current)
     ]
-    more = [np.append(row, each.unseen_more) for row, each in zip(rows, (reference, current))]
+    more = [
+        np.append(row, each.unseen_more)
+        for row, each in zip(rows, (reference, current), strict=True)
+    ]
     f, g = (row.astype(np.int64) for row in more)
     return f, g, (*layout.levels.names, *unseen, "(more unseen levels)")

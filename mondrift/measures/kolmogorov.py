@@ -48,13 +48,13 @@ def exact_pvalue(distance: float, n: int, m: int) -> float:
     for i in range(n + 1):
         if i:  # up from the row below, then right: a running sum
             start, stop = int(low[i]), int(high[i])
-            if start > stop:  # no path stays inside: the distance is always at least this
-                return 1.0
-            held = np.zeros(stop - start + 1)
+            held = np.zeros(max(stop - start + 1, 0))
             before = ways[start - int(low[i - 1]) :]
             held[: len(before)] = before
             ways = np.cumsum(held)
-            top = ways.max()
+            top = ways.max(initial=0.0)
+            if not top:  # no path stays inside: the distance is always at least this
+                return 1.0
             ways /= top
             scale += math.log(top)
         if high[i] < m:  # one step right, out of the band

@@ -55,9 +55,7 @@ def ks(reference: Summary, current: Summary) -> Result:
     return Result(distance, pvalue, low, high, detail={**detail, "method": method})
 
 
-def _bounds(
-    reference: Summary, current: Summary
-) -> tuple[float, float, NDArray[np.bool_]]:
+def _bounds(reference: Summary, current: Summary) -> tuple[float, float, NDArray[np.bool_]]:
     """The distance at the cells' borders, its upper bound, and the cells that could exceed it."""
     f = np.cumsum(reference.cells) / reference.count
     g = np.cumsum(current.cells) / current.count

@@ -183,9 +183,7 @@ def _scale(values: NDArray[np.float64], points: NDArray[np.float64]) -> tuple[fl
     return (std, "std") if np.isfinite(std) else (0.0, "overflow")
 
 
-def _labels(
-    bins: Bins, values: NDArray[np.float64], cells: NDArray[np.int64]
-) -> tuple[str, ...]:
+def _labels(bins: Bins, values: NDArray[np.float64], cells: NDArray[np.int64]) -> tuple[str, ...]:
     """A bin that holds one value is called by it, any other by its edges."""
     edges = bins.edges
     counts = np.bincount(cells, minlength=bins.grid.size)
@@ -232,4 +230,3 @@ def _told_apart(labels: list[str]) -> list[str]:
         seen[label] = seen.get(label, 0) + 1
         unique.append(label if seen[label] == 1 else f"{label} #{seen[label]}")
     return unique
-

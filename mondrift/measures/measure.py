@@ -47,13 +47,16 @@ class Measure:
     kinds: the kinds of column it works on. bounds: closed range of the statistic. symmetric:
     swapping the windows changes nothing (on a fixed layout). unit_free: scaling a numeric column
     changes nothing. default: computed when nobody asks. counts_missing: looks at all rows, not
-    only at those with a finite value. grows: a copy shifted further scores at least as high.
+    only at those with a finite value. grows: a copy shifted further scores at least as high; not
+    so for binned distances, where a shift by the gap between two modes brings rows back together.
+    size_free: ten times the rows with the same shares leave it unchanged.
     smoothed: adds half a count per bin, so that proportional counts agree only to O(bins / n).
+    draws: may draw at random and takes the seed of its local generator.
     """
 
     name: str
     label: str
-    function: Callable[[Summary, Summary], Result]
+    function: Callable[..., Result]
     kinds: frozenset[str]
     bounds: tuple[float, float]
     symmetric: bool
@@ -61,9 +64,11 @@ class Measure:
     default: bool = True
     counts_missing: bool = False
     grows: bool = False
+    size_free: bool = True
     smoothed: bool = False
+    draws: bool = False
 
-    def __call__(self, reference: Summary, current: Summary) -> Result:
+    def __call__(self, reference: Summary, current: Summary, *, seed: int = 0) -> Result:
         """Compute the measure; a window without a usable value gives NaN and the reason.
 
         Raises InputError when the summaries have different layouts, or a kind that the measure
@@ -86,4 +91,6 @@ class Measure:
                 if summary.n > summary.missing:
                     what = "finite values"
                 return Result.unknown(f"the {window} window has no {what}")
+        if self.draws:
+            return self.function(reference, current, seed=seed)
         return self.function(reference, current)

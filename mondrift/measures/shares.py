@@ -8,9 +8,7 @@ from numpy.typing import NDArray
 from mondrift.measures.summary import Summary
 
 
-def shares(
-    reference: Summary, current: Summary
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def shares(reference: Summary, current: Summary) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Shares of reference and current rows with a value, per bin or group; each sums to 1.
 
     A categorical column's last group is that of unseen levels.

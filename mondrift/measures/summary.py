@@ -18,10 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mondrift.errors import InputError
-from mondrift.measures.column import Column
 from mondrift.measures.layout import Layout
 
-_CHUNK = 1 << 15  # rows: small enough for the processor's cache
 _KEPT_UNSEEN = 1000  # unseen levels that a stored summary names; the rest are only counted
 
 Counts = NDArray[np.int64]
@@ -136,7 +134,9 @@ class Summary:
                 "Two summaries with different layouts cannot be added. Summarize both columns "
                 "with the layout fitted on one reference."
             )
-        mean, m2 = _pooled((self.count, self.mean, self.m2), (other.count, other.mean, other.m2))
+        mean, m2 = pooled_moments(
+            (self.count, self.mean, self.m2), (other.count, other.mean, other.m2)
+        )
         both = len(self.sums) == len(other.sums)
         remembered = (self.rows or not self.n) and (other.rows or not other.n)
         return Summary(
@@ -177,126 +177,18 @@ class Summary:
         """The way back from `to_dict`, with the layout it was counted on."""
         cells = np.zeros(stored["size"], dtype=np.int64)
         cells[stored["cells"]["at"]] = stored["cells"]["count"]
-        reals = {name: math.nan if stored[name] is None else stored[name] for name in _REAL}
-        return cls(
-            layout,
-            **{name: stored[name] for name in _PLAIN},
-            **reals,
-            cells=cells,
-            unseen=dict(stored["unseen"]),
-            unseen_more=stored["unseen_more"],
-        )
+        plain: dict[str, Any] = {name: stored[name] for name in _PLAIN}
+        for name in _REAL:
+            plain[name] = math.nan if stored[name] is None else stored[name]
+        unseen = {"unseen": dict(stored["unseen"]), "unseen_more": stored["unseen_more"]}
+        return cls(layout, **plain, cells=cells, **unseen)
 
 
 _PLAIN = ("n", "missing", "negative_infinite", "positive_infinite", "below", "above")
 _REAL = ("minimum", "maximum", "mean", "m2")
 
 
-def summarize(column: Column, layout: Layout) -> Summary:
-    """Count a column on a layout, in one pass; the column's array is kept, never changed.
-
-    Raises InputError when the layout was fitted on a column of another kind.
-
-    >>> from mondrift.measures.column import categorical
-    >>> from mondrift.measures.layout import fit_layout
-    >>> layout = fit_layout(categorical(["a", "a", "b"]))
-    >>> today = summarize(categorical(["a", "c", None]), layout)
-    >>> today.counts.tolist(), dict(today.unseen), today.missing
-    ([1, 0, 1], {'c': 1}, 1)
-    """
-    if column.kind != layout.kind:
-        raise InputError(
-            f"Column {column.name!r} is {column.kind}, but the layout is for a {layout.kind} "
-            "column. The kind is fixed by the schema, from the reference."
-        )
-    if column.kind == "numeric":
-        return _numeric(column.values, layout)
-    if column.kind == "categorical":
-        return _categorical(column, layout)
-    if column.kind == "boolean":
-        missing = int(np.count_nonzero(np.isnan(column.values)))
-        true = int(np.count_nonzero(column.values == 1.0))
-        cells = np.array([column.n - missing - true, true], dtype=np.int64)
-        return Summary(layout, column.n, missing, cells=cells)
-    return Summary(layout, column.n, int(np.count_nonzero(column.values)))
-
-
-def _numeric(values: Values, layout: Layout) -> Summary:
-    """One pass in chunks that fit the cache; a reference without values has no grid."""
-    bins = layout.bins
-    size = bins.grid.size if bins else 1
-    cells, sums = np.zeros(size, dtype=np.int64), np.zeros(size)
-    missing = negative = positive = below = above = 0
-    minimum, maximum = math.inf, -math.inf
-    moments = (0, math.nan, 0.0)
-    places = np.empty(len(values) if bins else 0, dtype=np.uint16)
-    for start in range(0, len(values), _CHUNK):
-        chunk = values[start : start + _CHUNK]
-        finite = np.isfinite(chunk)
-        if not finite.all():
-            missing += int(np.count_nonzero(np.isnan(chunk)))
-            negative += int(np.count_nonzero(chunk == -np.inf))
-            positive += int(np.count_nonzero(chunk == np.inf))
-            chunk = chunk[finite]
-            if not len(chunk):
-                continue
-        low, high = float(chunk.min()), float(chunk.max())
-        minimum, maximum = min(minimum, low), max(maximum, high)
-        with np.errstate(over="ignore", invalid="ignore"):
-            mean = float(chunk.mean())
-            away = chunk - mean
-            np.square(away, out=away)  # not a dot product: BLAS would wake threads for it
-            counted = moments[0]
-            moments = (
-                counted + len(chunk),
-                *_pooled(moments, (len(chunk), mean, float(away.sum()))),
-            )
-            if bins is None:
-                cells[0] += len(chunk)
-                continue
-            below += int(np.count_nonzero(chunk < bins.minimum)) if low < bins.minimum else 0
-            above += int(np.count_nonzero(chunk > bins.maximum)) if high > bins.maximum else 0
-            where = bins.grid.locate(chunk)
-            places[counted : counted + len(chunk)] = where
-            cells += np.bincount(where, minlength=size)
-            sums += np.bincount(where, weights=chunk - bins.grid.centre, minlength=size)
-    some = moments[0] > 0
-    return Summary(
-        layout=layout,
-        n=len(values),
-        missing=missing,
-        negative_infinite=negative,
-        positive_infinite=positive,
-        minimum=minimum + 0.0 if some else math.nan,  # + 0.0 makes a zero of -0.0
-        maximum=maximum + 0.0 if some else math.nan,
-        mean=moments[1],
-        m2=moments[2],
-        below=below,
-        above=above,
-        cells=cells,
-        sums=sums,
-        rows=(values,),
-        places=(places[: moments[0]],) if bins else (),
-    )
-
-
-def _categorical(column: Column, layout: Layout) -> Summary:
-    assert layout.levels is not None
-    counted = np.bincount(column.values.astype(np.int64) + 1, minlength=len(column.levels) + 1)
-    missing, per_level = int(counted[0]), counted[1:]
-    cells = np.zeros(len(layout.levels.names), dtype=np.int64)
-    unseen: dict[str, int] = {}
-    for place in np.flatnonzero(per_level).tolist():
-        name = column.levels[place]
-        known = layout.levels.position.get(name)
-        if known is None:
-            unseen[name] = int(per_level[place])
-        else:
-            cells[known] += per_level[place]
-    return Summary(layout, column.n, missing, cells=cells, unseen=dict(sorted(unseen.items())))
-
-
-def _pooled(
+def pooled_moments(
     one: tuple[int, float, float], other: tuple[int, float, float]
 ) -> tuple[float, float]:
     """Mean and m2 of two parts together (Chan, Golub and LeVeque 1979)."""

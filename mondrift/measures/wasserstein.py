@@ -86,7 +86,9 @@ def _areas(reference: Summary, current: Summary, bins: Bins) -> tuple[Values, Va
     return areas, errors, noises
 
 
-def _distribution(summary: Summary, borders: Values, width: Values) -> tuple[Values, Values, Values]:
+def _distribution(
+    summary: Summary, borders: Values, width: Values
+) -> tuple[Values, Values, Values]:
     """Per cell: share of rows left of it, share inside, and ∫ F dx over it."""
     n = summary.count
     inside = summary.cells / n

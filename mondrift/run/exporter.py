@@ -41,6 +41,7 @@ _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _USERINFO = re.compile(r"(\w[\w+.-]*://)[^/\s@'\"]*@")
 _SECRET = re.compile(r"(?i)\b([\w-]*(?:password|passwd|secret|token|api_?key))(\s*[=:]\s*)\S+")
 _PATH = re.compile(r"(?<![\w:/.])(?:[A-Za-z]:)?(?:[/\\][\w.@ +-]*[\w.@+-]){2,}")
+_MIDNIGHT = re.compile(r"^(\d{4}-\d\d-\d\d) 00:00:00(?:\+00:00)?$")
 MAX_TEXT = 20_000
 
 
@@ -118,7 +119,7 @@ def _failure(cells: Iterable[Any]) -> Banner | None:
                     (
                         reason,
                         "Open notebook.ipynb beside this page: the failing cell is marked there.",
-                        "Once the cause is gone, run the same window again; nothing is lost.",
+                        "Once the cause is gone, run the same window again.",
                     ),
                 )
     return None
@@ -242,4 +243,4 @@ class _FrameReader(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if self.in_cell and not self.done:
-            self.rows[-1][-1] += data.strip()
+            self.rows[-1][-1] += _MIDNIGHT.sub(r"\1", data.strip())

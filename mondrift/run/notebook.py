@@ -19,7 +19,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from mondrift.errors import RunError
 from mondrift.run.exporter import shareable
@@ -57,7 +57,7 @@ def read_notebook(path: Path) -> NotebookNode:
     with lean_imports():
         import nbformat
     try:
-        return nbformat.read(path, as_version=4)
+        return cast("NotebookNode", nbformat.read(path, as_version=4))  # type: ignore[no-untyped-call]
     except OSError as error:
         raise RunError(
             f"There is no notebook {str(path)!r} ({error.strerror}). `mondrift init` lays out the "
@@ -112,7 +112,10 @@ def execute(
                     kernel_manager_class=kernel,
                     resources={"metadata": {"path": str(folder)}},
                     on_cell_start=steps.start,
-                    extra_arguments=["--HistoryManager.enabled=False", "--Application.log_level=50"],
+                    extra_arguments=[
+                        "--HistoryManager.enabled=False",
+                        "--Application.log_level=50",
+                    ],
                 )
             except (RuntimeError, TimeoutError, OSError) as broken:
                 error = _reason(broken, limits, timed_out=timer.fired)
@@ -179,7 +182,9 @@ class _Steps:
         if error and self.codes:
             at = self.running if self.running in self.codes else self.codes[0]
             cell = self.notebook.cells[at]
-            mark = nbformat.v4.new_output("error", ename="RunError", evalue=error, traceback=[])
+            mark = nbformat.v4.new_output(  # type: ignore[no-untyped-call]
+                "error", ename="RunError", evalue=error, traceback=[]
+            )
             cell.outputs = [each for each in cell.outputs if each.output_type != "error"] + [mark]
             return error
         for cell in self.notebook.cells:
@@ -223,8 +228,8 @@ def _private_folder() -> Iterator[Path]:
 
 def _kernel_class(private: Path, environment: Mapping[str, str]) -> type[Any]:
     """A kernel manager for this Python, whose sockets and files are all in `private`."""
-    from jupyter_client import AsyncKernelManager
     from jupyter_client.kernelspec import KernelSpec
+    from jupyter_client.manager import AsyncKernelManager
 
     own = {"IPYTHONDIR": str(private), "JUPYTER_RUNTIME_DIR": str(private)}
     spec = KernelSpec(
@@ -234,7 +239,7 @@ def _kernel_class(private: Path, environment: Mapping[str, str]) -> type[Any]:
         env={**environment, **own},
     )
 
-    class OwnKernel(AsyncKernelManager):  # type: ignore[misc]
+    class OwnKernel(AsyncKernelManager):
         started: Any = None
 
         def __init__(self, **traits: Any) -> None:

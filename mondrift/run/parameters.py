@@ -70,7 +70,9 @@ def parameters_of(notebook: NotebookNode, where: str) -> tuple[Parameter, ...]:
     try:
         tree = ast.parse(source)
     except SyntaxError as error:
-        raise RunError(f"{where}: line {error.lineno} of the parameters cell is no Python.") from None
+        raise RunError(
+            f"{where}: line {error.lineno} of the parameters cell is no Python."
+        ) from None
     helps = dict(_comments(source))
     return tuple(_parameter(line, helps, where) for line in tree.body)
 

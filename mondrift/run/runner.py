@@ -14,6 +14,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
+from mondrift.briefing import brief
 from mondrift.errors import MondriftError
 from mondrift.run.archive import Archive, Draft, Record, State, failure_page
 from mondrift.run.check import CheckResult, check_held
@@ -101,14 +104,15 @@ def run_window(
         if run.state == "finished" and archive.holds(run.run_id, monitor.name):
             return Outcome(checked, page, fresh=False)
         known = values | ({RUN_ID: run.run_id} if _takes_run(notebook, where) else {})
-        record = _record(checked, monitor, window, known)
+        history = store.history(run.model_id, monitor=run.monitor)
+        record = _record(checked, monitor, window, known, history)
         draft = archive.begin(record, _secrets(store, options))
         execution = execute(
             notebook, known, folder=workspace.folder.resolve(), limits=options.limits,
             environment=options.environment, progress=options.progress,
         )  # fmt: skip
         options.progress("page")
-        return _archive(store, draft, checked, execution, monitor)
+        return _archive(store, draft, checked, execution, _subtitle(monitor, checked))
 
 
 def _takes_run(notebook: Any, where: str) -> bool:
@@ -116,7 +120,7 @@ def _takes_run(notebook: Any, where: str) -> bool:
 
 
 def _archive(
-    store: Store, draft: Draft, checked: CheckResult, execution: Execution, monitor: Monitor
+    store: Store, draft: Draft, checked: CheckResult, execution: Execution, subtitle: str
 ) -> Outcome:
     """Write the files, publish the folder, tell the store."""
     run, error = checked.run, execution.error
@@ -124,7 +128,7 @@ def _archive(
         draft.write("notebook.ipynb", _notebook_text(execution))
         draft.write("metrics.json", _metrics_text(store, checked))
         if not error or _has_output(execution):
-            report = export(execution.notebook, subtitle=_subtitle(monitor, checked))
+            report = export(execution.notebook, subtitle=subtitle)
             draft.write("report.html", report.to_html())
         else:
             draft.write("report.html", failure_page(_ended(draft, "failed", error)))
@@ -152,7 +156,11 @@ def _reconcile(store: Store, archive: Archive, monitor: str) -> None:
 
 
 def _record(
-    checked: CheckResult, monitor: Monitor, window: Window, values: Mapping[str, Scalar]
+    checked: CheckResult,
+    monitor: Monitor,
+    window: Window,
+    values: Mapping[str, Scalar],
+    history: pd.DataFrame,
 ) -> Record:
     run, verdict = checked.run, checked.verdict
     accuracy = [
@@ -170,7 +178,7 @@ def _record(
         state="started",
         started_at=datetime.now(UTC).isoformat(timespec="seconds"),
         status=verdict.status,
-        headline=_headline(checked),
+        headline=brief(verdict, history=history).headline,
         value=accuracy[0] if accuracy else None,
         rows=run.rows,
         labels=run.labels,
@@ -180,12 +188,6 @@ def _record(
     )
 
 
-def _headline(checked: CheckResult) -> str:
-    from mondrift.briefing import brief
-
-    return brief(checked.verdict).headline
-
-
 def _ended(draft: Draft, state: State, error: str) -> Record:
     now = datetime.now(UTC).isoformat(timespec="seconds")
     return replace(draft.record, state=state, error=error, finished_at=now)
@@ -193,13 +195,15 @@ def _ended(draft: Draft, state: State, error: str) -> Record:
 
 def _subtitle(monitor: Monitor, checked: CheckResult) -> str:
     revision = f", revision {checked.run.revision}" if checked.run.revision > 1 else ""
-    return f"{monitor.title}: {checked.verdict.comparison.current}{revision}"
+    window = checked.verdict.comparison.current
+    return f"{monitor.title}: {window.label}, {window.n:,} rows{revision}"
 
 
 def _notebook_text(execution: Execution) -> str:
     with lean_imports():
         import nbformat
-    return str(nbformat.writes(execution.notebook)) + "\n"
+    text = nbformat.writes(execution.notebook)  # type: ignore[no-untyped-call]
+    return f"{text}\n"
 
 
 def _has_output(execution: Execution) -> bool:

@@ -9,7 +9,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
-_NAMES = re.compile(r"(?i)(_URL|_DSN|_SECRET|_TOKEN|_API_?KEY|PASSWORD|PASSWD)$|^(PG|REDIS)PASSWORD")
+_NAMES = re.compile(
+    r"(?i)(_URL|_DSN|_SECRET|_TOKEN|_API_?KEY|PASSWORD|PASSWD)$|^(PG|REDIS)PASSWORD"
+)
 _SHORTEST = 4  # shorter ones stand in every text by chance
 
 

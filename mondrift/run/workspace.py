@@ -49,7 +49,9 @@ def layout() -> Path:
     for folder in (package / "_layout", package.parent):
         if all((folder / part).is_dir() for part in _PARTS):
             return folder
-    raise RunError("This installation of mondrift lacks its notebooks and params; install it again.")
+    raise RunError(
+        "This installation of mondrift lacks its notebooks and params; install it again."
+    )
 
 
 def lay_out(target: Path, source: Path | None = None) -> tuple[tuple[Path, ...], tuple[Path, ...]]:

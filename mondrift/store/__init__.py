@@ -417,7 +417,9 @@ class Store:
 
 def _namespace(engine: Engine) -> str:
     """Which store this is, for the cache: a copy of its database is another one."""
-    query = select(store_info.c.store_id, text("(SELECT oid FROM pg_database "
-        "WHERE datname = current_database())"))
+    query = select(
+        store_info.c.store_id,
+        text("(SELECT oid FROM pg_database WHERE datname = current_database())"),
+    )
     with told(engine), engine.connect() as connection:
         return ":".join(str(part) for part in connection.execute(query).one())

@@ -20,6 +20,7 @@ from sqlalchemy import Connection, Row, insert, select, text, update
 
 from mondrift.errors import InputError, ModelError, WindowError, shown
 from mondrift.store import copy, encode, models, windows
+from mondrift.store.complaints import Complaints
 from mondrift.store.connect import raw_cursor, told, transaction
 from mondrift.store.copy import Field
 from mondrift.store.database import Database
@@ -28,7 +29,7 @@ from mondrift.store.models import Model
 from mondrift.store.tables import baseline_versions, baselines
 from mondrift.store.tables import models as models_table
 from mondrift.store.timestamps import NO_TIME, to_microseconds
-from mondrift.store.validate import Checked, check, to_frame
+from mondrift.store.validate import Checked, check, readable, to_frame
 from mondrift.window import Window
 
 #: Rows of a baseline's sample, at most.
@@ -89,7 +90,7 @@ def register(db: Database, model: Model, reference: Any, *, name: str, seed: int
     if spans:
         reference = _read_spans(db, model, spans)
     elif not model.fitted:
-        model = models.fit(db, model, to_frame(reference, "Rows")[0])
+        model = models.fit(db, model, readable(to_frame(reference, "Rows")[0], Complaints()))
     checked = _check(db, model, reference)
     keep = np.arange(checked.n)
     if checked.n > SAMPLE:

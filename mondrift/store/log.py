@@ -15,12 +15,13 @@ import numpy as np
 from sqlalchemy import Connection, text
 
 from mondrift.store import copy, encode, ids, labels, models, partitions, quarantine
+from mondrift.store.complaints import Complaints
 from mondrift.store.connect import raw_cursor, transaction
 from mondrift.store.copy import Field
 from mondrift.store.database import Database
 from mondrift.store.levels import Levels
 from mondrift.store.models import Model
-from mondrift.store.validate import Checked, check, to_frame
+from mondrift.store.validate import Checked, check, readable, to_frame
 
 Progress = Callable[[int, int], None]
 
@@ -58,7 +59,7 @@ def log(
     if len(rows) == 0:
         return LogResult(0, 0, 0, 0, 0, ())
     if not model.fitted:
-        model = models.fit(db, model, to_frame(rows, "Rows")[0])
+        model = models.fit(db, model, readable(to_frame(rows, "Rows")[0], Complaints()))
     checked = check(rows, model.record, zone=zone, latest=db.clock())
     batch = _Batch(db, model, checked)
     with transaction(db.engine) as connection:
@@ -174,9 +175,9 @@ class _Batch:
             received=labels.at(self._db.clock(), len(rows)) if received is None else received,
         ).stored
 
-    def _conflict_rows(self, conflicts: np.ndarray) -> list[tuple[str, str]]:
+    def _conflict_rows(self, conflicts: np.ndarray) -> list[quarantine.Entry]:
         reason = "its id is taken by a row with other content"
-        rows = self._checked.as_json(self._keep[conflicts].tolist())
+        rows = self._checked.plain(self._keep[conflicts].tolist())
         return [(reason, row) for row in rows]
 
     def _all_ids(self, outcome: np.ndarray) -> tuple[str | None, ...]:

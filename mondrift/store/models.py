@@ -169,6 +169,7 @@ def _with_known_kinds(schema: Schema, task: Task) -> Schema:
     known: list[tuple[str | None, Kind]] = [
         (schema.timestamp, "datetime"),
         (schema.id, "text"),
+        (schema.prediction, outcome),
         (schema.target, of_prediction),
         (schema.latency, "numeric"),
         (schema.version, "categorical"),

@@ -2,44 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
-import numpy as np
 import pandas as pd
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, insert, select
 
-from mondrift.store import copy
-from mondrift.store.connect import raw_cursor, told
-from mondrift.store.copy import Field
+from mondrift.store.connect import told
 from mondrift.store.database import Database
 from mondrift.store.models import Model
 from mondrift.store.tables import quarantine
-from mondrift.store.timestamps import to_microseconds
+
+#: (reason, row): a row that was not stored, JSON-valid, and everything that is said against it.
+Entry = tuple[str, Mapping[str, Any]]
 
 
 def add(
     connection: Connection,
     model: int,
     part: str,
-    entries: Sequence[tuple[str, str]],
+    entries: Sequence[Entry],
     received_at: datetime,
 ) -> None:
-    """Keep (reason, row as JSON) entries; `part` is "prediction" or "label"."""
-    n = len(entries)
-    if not n:
-        return
-    received = to_microseconds(received_at, "received_at")
-    fields = [
-        Field(np.full(n, model, dtype=np.int32)),
-        Field([part.encode()] * n),
-        # A reason quotes what came, and what came may not be text that PostgreSQL can keep.
-        Field([_printable(reason).encode() for reason, _ in entries]),
-        Field([row.encode() for _, row in entries]),
-        Field(copy.moments(np.full(n, received, dtype=np.int64))),
+    """Keep rows that do not fit, in order; `part` is "prediction" or "label"."""
+    rows = [
+        {
+            "model": model,
+            "part": part,
+            # A reason quotes what came, and what came may not be text that PostgreSQL can keep.
+            "reason": _printable(reason),
+            "row": row,
+            "received_at": received_at,
+        }
+        for reason, row in entries
     ]
-    target = "quarantine (model, part, reason, row, received_at)"
-    copy.write(raw_cursor(connection), target, fields, n)
+    if rows:
+        connection.execute(insert(quarantine), rows)
 
 
 def to_frame(db: Database, model: Model) -> pd.DataFrame:

@@ -219,21 +219,18 @@ def _stored(db: Database, run_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def last_incidents(db: Database, model: Model, monitor: str | None) -> tuple[Incident, ...]:
     """The last incident of each monitor and kind, open or closed."""
-    table = incidents.c
-    query = (
-        select(incidents)
-        .where(table.model == model.number)
-        .distinct(table.monitor, table.kind)
-        .order_by(table.monitor, table.kind, table.opened_at.desc())
-    )
-    if monitor is not None:
-        query = query.where(table.monitor == monitor)
+    parameters = {"model": model.number, "monitor": monitor}
     with told(db.engine), db.engine.connect() as connection:
-        rows = connection.execute(query).mappings()
-        return tuple(
-            Incident(model_id=model.model_id, **{k: v for k, v in row.items() if k != "model"})
-            for row in rows
-        )
+        rows = connection.execute(text(_LAST_INCIDENTS), parameters).mappings()
+        return tuple(Incident(model_id=model.model_id, **row) for row in rows)
+
+
+_LAST_INCIDENTS = """
+SELECT DISTINCT ON (monitor, kind)
+  monitor, kind, severity, title, opened_at, seen_at, told, calm, closed_at
+FROM incidents WHERE model = :model AND (CAST(:monitor AS text) IS NULL OR monitor = :monitor)
+ORDER BY monitor, kind, opened_at DESC
+"""
 
 
 def alerts_frame(db: Database, model_id: str | None, last: int | None) -> pd.DataFrame:

@@ -7,7 +7,6 @@ not fit goes to quarantine, and the others are stored.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -48,25 +47,28 @@ class Checked:
     texts: Mapping[str, list[str | None]]
     complaints: Complaints
 
-    def rejected(self) -> list[tuple[str, str]]:
-        """(reason, row as JSON) of every row that does not fit, in order."""
+    def rejected(self) -> list[tuple[str, dict[str, Any]]]:
+        """(reasons, row) of every row that does not fit, in order; rows are JSON-valid."""
         rows = sorted(self.complaints.reasons)
         reasons = ["; ".join(self.complaints.reasons[row]) for row in rows]
-        return list(zip(reasons, self.as_json(rows), strict=True))
+        return list(zip(reasons, self.plain(rows), strict=True))
 
-    def as_json(self, rows: Sequence[int]) -> list[str]:
-        """These rows as they came, whole, as JSON."""
+    def plain(self, rows: Sequence[int]) -> list[dict[str, Any]]:
+        """These rows as they came, whole, JSON-valid."""
         if isinstance(self.source, pd.DataFrame):
             records: Sequence[Mapping[Any, Any]] = self.source.iloc[list(rows)].to_dict("records")
         else:
             records = [self.source[row] for row in rows]
-        return [row_json(record) for record in records]
+        return [plain_row(record) for record in records]
 
 
 def to_frame(
     rows: Any, what: str
 ) -> tuple[pd.DataFrame, pd.DataFrame | Sequence[Mapping[str, Any]]]:
-    """Any frame, a list of dicts or one dict as a DataFrame, and the rows as they came."""
+    """Any frame, a list of dicts or one dict as a DataFrame, and the rows as they came.
+
+    Columns made of dicts are of dtype object, as are columns of mixed types: see `readable`.
+    """
     if isinstance(rows, Mapping):
         rows = [rows]
     if isinstance(rows, pd.DataFrame):
@@ -74,7 +76,8 @@ def to_frame(
     elif hasattr(rows, "to_pandas"):  # polars, pyarrow
         frame = rows.to_pandas()
     elif isinstance(rows, Sequence) and all(isinstance(row, Mapping) for row in rows):
-        frame = pd.DataFrame([{str(k): v for k, v in row.items()} for row in rows])
+        plain = [{str(k): v for k, v in row.items()} for row in rows]
+        frame = pd.DataFrame(plain, dtype=object)
         return frame, rows
     else:
         raise InputError(
@@ -107,7 +110,8 @@ def check(
         _check_columns(frame, schema, required)
     else:
         _check_keys(source, schema, required, complaints)
-    frame = frame.reindex(columns=[name for name in schema.kinds if name in frame.columns])
+    names = [name for name in schema.kinds if name in frame.columns]
+    frame = readable(frame[names], complaints)
     timestamps = np.full(len(frame), NO_TIME, dtype=np.int64)
     if schema.timestamp in frame.columns:
         timestamps = microseconds(frame[schema.timestamp], zone, latest, complaints)
@@ -125,6 +129,29 @@ def check(
         texts=values.texts,
         complaints=complaints,
     )
+
+
+def readable(frame: pd.DataFrame, complaints: Complaints) -> pd.DataFrame:
+    """Object columns given the dtype of their values, without text that PostgreSQL cannot keep.
+
+    Such text is complained about here, first of all: pandas' own strings cannot hold it either.
+    """
+    columns = {}
+    for name in frame.columns:
+        column = frame[name]
+        if column.dtype == object:
+            values = column.tolist()
+            bad = [isinstance(value, str) and _unstorable(value) for value in values]
+            _complain(complaints, column, np.array(bad, dtype=bool), _NO_TEXT)
+            kept = [None if gone else value for gone, value in zip(bad, values, strict=True)]
+            column = pd.Series(kept, name=name, dtype=None if kept else object)
+        columns[name] = column
+    return pd.DataFrame(columns, index=frame.index)
+
+
+def _complain(complaints: Complaints, column: pd.Series[Any], bad: np.ndarray, why: str) -> None:
+    name = column.name
+    complaints.add(bad, lambda row: f"column {name!r}: {brief(column.iloc[row])} {why}")
 
 
 def _check_columns(frame: pd.DataFrame, schema: Schema, required: set[str]) -> None:
@@ -178,8 +205,7 @@ class _Values:
                 self._read_numbers(name, record)
 
     def _complain(self, name: str, bad: np.ndarray, why: str) -> None:
-        column = self._frame[name]
-        self._complaints.add(bad, lambda row: f"column {name!r}: {brief(column.iloc[row])} {why}")
+        _complain(self._complaints, self._frame[name], bad, why)
 
     def _read_numbers(self, name: str, record: Record) -> None:
         kind, role = record.kind(name), record.schema.role(name)
@@ -192,7 +218,9 @@ class _Values:
             name, unread, "is not true or false" if kind == "boolean" else "is no number"
         )
         if column.dtype.kind not in "fb":
-            self._complain(name, np.abs(values) > _EXACT, "is beyond 2^53: declare the column text")
+            large = np.abs(values) >= _EXACT
+            large[large] = [_is_inexact(cell) for cell in column[large].tolist()]
+            self._complain(name, large, "is beyond 2^53: declare the column text")
         if role == "probability":
             self._complain(name, (values < 0) | (values > 1), "is no probability")
         self.numbers[name] = values
@@ -204,8 +232,7 @@ class _Values:
         self.levels[name] = column.levels
         for refused, why in ((_unstorable, _NO_TEXT), (_too_long, _TOO_LONG)):
             codes = [code for code, level in enumerate(column.levels) if refused(level)]
-            if codes:
-                self._complain(name, np.isin(self.codes[name], codes), why)
+            self._complain(name, np.isin(self.codes[name], codes), why)
 
     def _read_text(self, name: str) -> None:
         column = self._frame[name]
@@ -235,7 +262,17 @@ def _missing(column: pd.Series[Any]) -> np.ndarray:
     return np.asarray(column.isna().to_numpy(), dtype=bool)
 
 
+def _is_inexact(cell: Any) -> bool:
+    """Whether a large value is an integer that float64 does not hold."""
+    try:
+        return not isinstance(cell, float) and abs(int(cell)) > _EXACT
+    except (ValueError, TypeError, OverflowError):
+        return False
+
+
 def _unstorable(value: str) -> bool:
+    if value.isascii():
+        return "\0" in value
     return "\0" in value or any("\ud800" <= char <= "\udfff" for char in value)
 
 
@@ -278,9 +315,13 @@ def brief(value: Any) -> str:
     return shown_value if len(shown_value) <= 60 else shown_value[:57] + "..."
 
 
-def row_json(row: Mapping[str, Any]) -> str:
-    """A row as JSON, whole: what JSON has no word for is written as {"$type": text}."""
-    return json.dumps({str(key): _plain(value) for key, value in row.items()}, ensure_ascii=True)
+def plain_row(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """A row, whole, JSON-valid: what JSON has no word for becomes {"$type": text}.
+
+    >>> plain_row({"x": float("nan"), "at": date(2013, 4, 22), "y": 1})
+    {'x': {'$float': 'nan'}, 'at': {'$date': '2013-04-22'}, 'y': 1}
+    """
+    return {str(key): _plain(value) for key, value in row.items()}
 
 
 def _plain(value: Any) -> Any:

@@ -14,7 +14,7 @@ PACKAGE = ROOT / "mondrift"
 SPINE = (
     *("window", "rows", "measurement", "histogram", "performance", "comparison", "policy"),
     *("finding", "verdict", "diagnosis", "wording", "severity", "alert", "incident", "playbook"),
-    "report",
+    *("briefing", "report"),
 )
 FLOORS = (
     ("errors",),

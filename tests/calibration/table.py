@@ -17,13 +17,15 @@ import multiprocessing
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import mondrift
+from mondrift.measures import summarize
 from tests.calibration import render
 from tests.calibration.simulate import (
     CHANGES,
@@ -34,7 +36,6 @@ from tests.calibration.simulate import (
     flagged,
     measured,
     pair,
-    summarize,
 )
 
 SEED = 20130422
@@ -60,30 +61,34 @@ FALSE_ALARMS: dict[Sizes, int] = {
     (100_000, 100_000): 20,
     (1_000_000, 1_000_000): 2,
 }
-#: {(reference rows, current rows): batches of ten replicates per change}.
-POWER: dict[Sizes, int] = {
-    **{(n, m): 200 for m in (100, 1000, 10_000) for n in (1000, 10_000)},
-    (1_000_000, 1_000_000): 20,
-}
+#: Sizes at which the power is counted too, in the same mixed windows.
+POWER = tuple((n, m) for n in (1000, 10_000) for m in (100, 1000, 10_000))
+#: {(reference rows, current rows): batches of one column per change that must not show}.
+TINY: dict[Sizes, int] = {(1_000_000, 1_000_000): 200}
 #: {(reference rows, current rows): batches of one baseline with WINDOWS mixed windows of 20}.
 SUCCESSIVE: dict[Sizes, int] = {(n, m): 200 for n in (1000, 10_000) for m in (100, 1000)}
-PLAN = {"false alarms": FALSE_ALARMS, "power": POWER, "successive": SUCCESSIVE}
-_LARGE = ("0.01 σ", "0.05 σ")  # the changes worth simulating at a million rows
+PLAN = {"windows": FALSE_ALARMS, "tiny changes": TINY, "successive": SUCCESSIVE}
+_TINY = ("0.01 σ", "0.05 σ")
 
 
-def false_alarms(sizes: Sizes, number: int) -> Counter[Key]:
+def windows(sizes: Sizes, number: int) -> Counter[Key]:
     """Windows, and flagged ones, of every kind and number of columns; 1500 fresh pairs."""
     rng = np.random.default_rng([SEED, 1, *sizes, number])
     columns = _unchanged(rng, sizes, ROUNDS * SHARE)
+    mixed = list(_mixed(columns))
     counts: Counter[Key] = Counter()
-    for label, windows in (("mixed", _mixed(columns)), *_pure(columns)):
-        for window in windows:
-            where = (*sizes, label, len(window))
+    for label, found in (("mixed", mixed), *_pure(columns)):
+        for window in found:
+            where = ("no change", *sizes, label, len(window))
             counts["windows", *where] += 1
             for name, policy in POLICIES.items():
                 checks = flagged(window, policy, sizes)
                 counts.update(("flagged", *where, name, check) for check in checks)
                 counts["flagged", *where, name, "any"] += bool(checks)
+    if sizes in POWER:
+        for window in mixed:
+            if len(window) == max(COUNTS):
+                counts.update(_power(rng, sizes, window, CHANGES))
     return counts
 
 
@@ -106,34 +111,37 @@ def _mixed(columns: dict[str, list[Measured]]) -> Iterator[list[Measured]]:
 def _pure(columns: dict[str, list[Measured]]) -> Iterator[tuple[str, list[list[Measured]]]]:
     """Windows of 1, 20 and 150 columns of one kind."""
     for label, found in columns.items():
-        yield label, [
-            found[start : start + size]
-            for size in COUNTS
-            for start in range(0, len(found) - size + 1, size)
-        ]
+        yield (
+            label,
+            [
+                found[start : start + size]
+                for size in COUNTS
+                for start in range(0, len(found) - size + 1, size)
+            ],
+        )
 
 
-def power(sizes: Sizes, number: int) -> Counter[Key]:
-    """Windows of 1, 20 and 150 columns of which the first has changed, and how often it shows."""
-    rng = np.random.default_rng([SEED, 2, *sizes, number])
-    large = min(sizes) >= 1_000_000
+def _power(
+    rng: np.random.Generator, sizes: Sizes, others: list[Measured], changes: Iterable[str]
+) -> Counter[Key]:
+    """Windows of which one column has changed, and how often that column is flagged."""
     counts: Counter[Key] = Counter()
-    for _ in range(1 if large else ROUNDS):
-        others = [] if large else next(_mixed(_unchanged(rng, sizes, SHARE)))
-        rng.shuffle(others)  # type: ignore[arg-type]
-        for change, (before, after) in CHANGES.items():
-            if large and change not in _LARGE:
-                continue
-            changed = pair(before, after, rng, sizes, "changed")
-            for size in COUNTS[: 1 if large else None]:
-                where = (*sizes, change, size)
-                counts["windows", *where] += 1
-                for name, policy in POLICIES.items():
-                    checks = flagged([changed, *others[: size - 1]], policy, sizes)
-                    counts["flagged", *where, name] += any(
-                        "changed" in found for found in checks.values()
-                    )
+    order = rng.permutation(len(others))
+    for change in changes:
+        changed = pair(*CHANGES[change], rng, sizes, "changed")
+        for size in COUNTS if others else COUNTS[:1]:
+            window = [changed, *(others[place] for place in order[: size - 1])]
+            where = ("change", *sizes, change, size)
+            counts["windows", *where] += 1
+            for name, policy in POLICIES.items():
+                found = flagged(window, policy, sizes).values()
+                counts["flagged", *where, name, "any"] += any("changed" in each for each in found)
     return counts
+
+
+def tiny_changes(sizes: Sizes, number: int) -> Counter[Key]:
+    """Changes too small to matter, in so many rows that a test alone would see them."""
+    return _power(np.random.default_rng([SEED, 2, *sizes, number]), sizes, [], _TINY)
 
 
 def successive(sizes: Sizes, number: int) -> Counter[Key]:
@@ -150,14 +158,16 @@ def successive(sizes: Sizes, number: int) -> Counter[Key]:
         ]
         for name, policy in POLICIES.items():
             often.update((name, check) for check in flagged(window, policy, sizes))
-    counts["baselines", *sizes] += 1
-    for (policy_name, check), windows in often.items():
-        counts["flagged", *sizes, policy_name, check] += windows
-        counts["baselines flagged", *sizes, policy_name, check] += 1
+    where = ("successive", *sizes, "mixed", len(mixed))
+    counts["windows", *where] = WINDOWS
+    counts["baselines", *where] = 1
+    for found, times in often.items():
+        counts["flagged", *where, *found] = times
+        counts["baselines flagged", *where, *found] = 1
     return counts
 
 
-_RUN = {"false alarms": false_alarms, "power": power, "successive": successive}
+_RUN = {"windows": windows, "tiny changes": tiny_changes, "successive": successive}
 
 
 def run(task: Task) -> tuple[Task, Counter[Key]]:
@@ -166,6 +176,7 @@ def run(task: Task) -> tuple[Task, Counter[Key]]:
     return task, _RUN[table](sizes, number)
 
 
+@cache
 def sources() -> str:
     """A digest of the files that decide what the figures are."""
     package = Path(mondrift.__file__).parent
@@ -198,7 +209,7 @@ class Table:
         table, sizes, number = task
         self.done[f"{table} {sizes[0]} {sizes[1]}"] = number + 1
         for key, count in counts.items():
-            self.counts[table, *key] += count
+            self.counts[key] += count
 
     def open_tasks(self, only: Sequence[str]) -> list[Task]:
         """What the plan still wants; every cell progresses, large ones last."""
@@ -209,7 +220,7 @@ class Table:
                     continue
                 first = self.done.get(f"{table} {sizes[0]} {sizes[1]}", 0)
                 for number in range(first, wanted):
-                    key = (max(sizes) >= 1_000_000, number / wanted, sum(sizes))
+                    key = (table == "windows" and max(sizes) > 100_000, number / wanted, sum(sizes))
                     tasks.append((key, (table, sizes, number)))
         return [task for _, task in sorted(tasks)]
 

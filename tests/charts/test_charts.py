@@ -14,6 +14,7 @@ import pytest
 from mondrift import charts
 from mondrift.charts import renderer
 from mondrift.errors import ColumnError, InputError
+from mondrift.page.spec import clean
 
 HOSTILE = ["</script>", "a:b", "c.d", "e[0]", 'it\'s "q"', "שלום", "🚀", "x" * 300, "datum.x", ""]
 
@@ -75,7 +76,8 @@ def test_a_chart_is_plain_json_that_fills_its_container(name: str) -> None:
 @pytest.mark.parametrize("name", DRAWN)
 def test_the_same_frame_gives_the_same_spec(name: str) -> None:
     draw, frame = DRAWN[name]
-    assert draw(frame).to_dict() == draw(frame.copy()).to_dict()
+    # Altair 5 counts the names of views on and on; a page numbers them anew.
+    assert clean(draw(frame).to_dict()) == clean(draw(frame.copy()).to_dict())
 
 
 @pytest.mark.parametrize("name", DRAWN)

@@ -69,6 +69,13 @@ def test_a_frame_is_read_out_of_its_html_as_words() -> None:
     assert table == Table(("column", "psi"), (("a<b>", "0.25"), ("</td>", "0.75")))
 
 
+def test_midnight_is_only_its_date() -> None:
+    frame = pd.DataFrame({"start": pd.to_datetime(["2013-04-22"], utc=True), "n": [1]})
+    html = frame.to_html().replace("<td>2013-04-22</td>", "<td>2013-04-22 00:00:00+00:00</td>")
+    (table,) = export(shown({"text/html": html, "text/plain": "x"})).sections
+    assert table == Table(("start", "n"), (("2013-04-22", "1"),))
+
+
 @pytest.mark.parametrize(
     "html",
     ["<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "<iframe src=x>", "<b>x</b>"],

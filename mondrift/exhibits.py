@@ -1,0 +1,225 @@
+"""What a report exhibits of a verdict: key figures and tables, as sections of a page.
+
+Each function reads a verdict and gives a `View`, which shows itself in a notebook and is exported.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from mondrift import wording
+from mondrift.diagnosis import Performance, measurement, performance_of
+from mondrift.finding import Finding
+from mondrift.measurement import Measurement
+from mondrift.performance import positive_of
+from mondrift.verdict import Verdict
+
+if TYPE_CHECKING:
+    from mondrift.page.sections import Section
+
+_SHOWN = ("alarm", "warning", "inconclusive", "ok", "skipped")
+
+
+@dataclass(frozen=True)
+class View:
+    """Sections of a report that show themselves as the last line of a cell."""
+
+    sections: tuple[Section, ...]
+
+    def _report_sections_(self) -> tuple[Section, ...]:
+        return self.sections
+
+    def _repr_html_(self) -> str:
+        from mondrift.page.page import fragment
+
+        return fragment(self.sections)
+
+    def _repr_mimebundle_(
+        self,
+        include: object = None,  # noqa: ARG002  (IPython's names)
+        exclude: object = None,  # noqa: ARG002
+    ) -> dict[str, object]:
+        from mondrift.page.sections import mimebundle
+
+        return mimebundle(self.sections, html=self._repr_html_(), text=repr(self))
+
+    def __repr__(self) -> str:
+        return f"<View of {len(self.sections)} sections>"
+
+
+def figures(verdict: Verdict, rows: pd.DataFrame | None = None) -> View:
+    """Key figures; with the window's `rows` also the mean score beside the share of outcomes."""
+    from mondrift.page.sections import Figure, Figures
+
+    comparison = verdict.comparison
+    drift = [f for f in verdict.findings if f.family == "drift" and not f.segment]
+    judged = [f for f in drift if f.status != "skipped"]
+    moved = [f for f in judged if f.status in ("warning", "alarm")]
+    coverage = measurement(comparison, "label_coverage")
+    labelled = f"{_percent(coverage.statistic)} labelled; " if coverage is not None else ""
+    figures = [
+        Figure("rows", f"{comparison.current.n:,}",
+               f"{labelled}{comparison.reference.n:,} in the reference"),
+        Figure("columns that moved", f"{len(moved)} of {len(judged)}",
+               wording.listed(dict.fromkeys(f.group or f.column for f in moved), limit=4)),
+    ]  # fmt: skip
+    for name in ("accuracy", "roc_auc", "brier", "mae", "r2"):
+        found = measurement(comparison, name)
+        if found is not None and not math.isnan(found.statistic):
+            figures.append(_figure(found, performance_of(verdict)))
+    return View((Figures((*figures, *_rates_now(verdict, rows))),))
+
+
+def columns(verdict: Verdict) -> View:
+    """Every column with its status, worst first: effect, adjusted p-value, shape."""
+    from mondrift.page.sections import Spark, Status, Table
+
+    comparison = verdict.comparison
+    pictures = {h.column: h for h in comparison.histograms if not h.segment}
+    found = [f for f in verdict.findings if f.family == "drift" and not f.segment]
+    lines = []
+    for each in sorted(found, key=worst_first):
+        picture = pictures.get(each.column)
+        spark = Spark(picture.shares("current"), picture.shares("reference")) if picture else None
+        role = each.group or each.role
+        lines.append((each.column, role, Status(each.status), spark, each.reason))
+    names = ("column", "role", "status", "shape", "reason")
+    note = "Shape: the current window as a line over the area of the reference."
+    return View((Table(names, tuple(lines), "Drift, column by column", note),))
+
+
+def metrics(verdict: Verdict) -> View:
+    """Every metric: reference, current, interval, n."""
+    from mondrift.page.sections import Table
+
+    lines = [
+        (each.measure, _plain(each.detail.get("reference")), _plain(each.statistic),
+         _plain(each.low), _plain(each.high), each.n_current, each.reason)
+        for each in verdict.comparison.measurements
+        if each.family == "performance" and not each.segment
+    ]  # fmt: skip
+    names = ("metric", "reference", "current", "from", "to", "n", "note")
+    return View((Table(names, tuple(lines), "Metrics with their 95 % intervals"),))
+
+
+def segments(verdict: Verdict) -> View:
+    """Accuracy in each segment, the largest drop first."""
+    from mondrift.page.sections import Status, Table, Text
+
+    status = {f.segment: f for f in verdict.findings if f.check == "accuracy"}
+    found = [
+        m for m in verdict.comparison.measurements
+        if m.measure == "accuracy" and m.segment and m.segment in status
+    ]  # fmt: skip
+    if not found:
+        return View((Text("This model has no segments whose accuracy could be measured."),))
+    lines = [
+        (each.segment, _plain(each.detail.get("reference")), _plain(each.statistic),
+         _plain(each.low), _plain(each.high), each.n_current,
+         Status(status[each.segment].status), status[each.segment].reason)
+        for each in sorted(found, key=_gain)
+    ]  # fmt: skip
+    names = ("segment", "reference", "current", "from", "to", "n", "status", "reason")
+    return View((Table(names, tuple(lines), "Accuracy by segment, 95 % intervals"),))
+
+
+def quality(verdict: Verdict) -> View:
+    """What changed in the state of the values; one sentence when nothing did."""
+    from mondrift.page.sections import Status, Table, Text
+
+    checks = [f for f in verdict.findings if f.family == "quality" and not f.segment]
+    found = sorted((f for f in checks if f.status in ("warning", "alarm")), key=worst_first)
+    if not found:
+        return View((Text(f"{len(checks)} checks of missing, unseen, infinite and unreadable "
+                          "values: no material change."),))  # fmt: skip
+    lines = [(f.column, f.check, Status(f.status), _plain(f.statistic), f.reason) for f in found]
+    names = ("column", "check", "status", "change", "reason")
+    note = f"{len(checks) - len(found)} other checks show no material change."
+    return View((Table(names, tuple(lines), "Data quality", note),))
+
+
+def method(verdict: Verdict) -> View:
+    """How it was measured: windows, rules, seed, versions."""
+    from mondrift.page.sections import Table
+
+    comparison, policy = verdict.comparison, verdict.policy
+    limits = ", ".join(f"{m} {t.warning:g} / {t.alarm:g}" for m, t in policy.effects.items())
+    lines = [
+        ("reference", str(comparison.reference)),
+        ("current window", str(comparison.current)),
+        ("policy", f"{policy.name}: significant at {policy.level:g} after correction for all "
+                   "columns (Benjamini-Hochberg), and material"),
+        ("thresholds (warning / alarm)", limits),
+        ("accuracy", f"a drop of more than {100 * policy.accuracy_drop:g} points, whose 99 % "
+                     f"lower bound exceeds 0, on at least {policy.minimum_labels} labels"),
+        ("groups", "; ".join(f"{g}: {', '.join(c)}" for g, c in policy.groups.items()) or "none"),
+        ("bins", "PSI and chi-square on at most 10 quantile bins of the reference"),
+        ("seed", str(comparison.seed)),
+        ("versions", ", ".join(f"{n} {v}" for n, v in comparison.versions.items())),
+    ]  # fmt: skip
+    return View((Table(("what", "how"), tuple(lines), "How it was measured"),))
+
+
+def worst_first(finding: Finding) -> tuple[int, float]:
+    size = finding.statistic if finding.statistic == finding.statistic else 0.0
+    return _SHOWN.index(finding.status), -abs(size)
+
+
+def _gain(accuracy: Measurement) -> float:
+    before = accuracy.detail.get("reference")
+    gain = math.nan if before is None else accuracy.statistic - before
+    return gain if gain == gain else math.inf
+
+
+def _figure(found: Measurement, performance: Performance | None) -> Any:
+    from mondrift.page.sections import Figure
+
+    before = found.detail.get("reference")
+    share = found.measure == "accuracy"
+    shown = _percent if share else "{:.3f}".format
+    interval = ""
+    if found.low is not None and found.high is not None:
+        interval = f" [{shown(found.low)} to {shown(found.high)}]"
+    note = (
+        f"{shown(before)} in the reference{interval and '; now'}{interval}" if before else interval
+    )
+    labels = {"accuracy": "accuracy", "roc_auc": "ROC AUC", "brier": "Brier score", "mae": "MAE",
+              "r2": "R²"}  # fmt: skip
+    status = performance.status if share and performance else None
+    return Figure(labels[found.measure], shown(found.statistic), note, status)
+
+
+def _rates_now(verdict: Verdict, rows: pd.DataFrame | None) -> tuple[Any, ...]:
+    """Share of the positive class and mean score of the labelled rows."""
+    from mondrift.page.sections import Figure
+
+    schema = verdict.comparison.schema
+    target, score = schema.target, schema.probability
+    if rows is None or target is None or not isinstance(score, str) or target not in rows.columns:
+        return ()
+    known = rows[rows[target].notna()]
+    if known.empty:
+        return ()
+    hit = float(hits(verdict, known[target]).mean())
+    mean = float(known[score].mean())
+    note = f"{_percent(mean)} was the mean score of the same rows"
+    return (Figure(f"share of {target}", _percent(hit), note),)
+
+
+def hits(verdict: Verdict, target: pd.Series[Any]) -> pd.Series[Any]:
+    """1.0 where the target is the positive class, else 0.0."""
+    names = target.astype("str").str.removesuffix(".0")
+    positive = positive_of(verdict.comparison.schema, sorted(names.unique())) or "1"
+    return (names == positive).astype("float64")
+
+
+def _percent(share: float) -> str:
+    return "–" if math.isnan(share) else f"{100 * share:.1f}\u00a0%"
+
+
+def _plain(value: Any) -> float | None:
+    return None if value is None or value != value else float(value)

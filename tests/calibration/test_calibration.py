@@ -1,0 +1,131 @@
+"""The short version of the published table: does the default policy keep its promise?"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import mondrift
+from mondrift.measures import Column, fit_layout, summarize
+from mondrift.measures.contingency import homogeneity_test
+from tests.calibration import render, table
+from tests.calibration.simulate import (
+    CHANGES,
+    KINDS,
+    POLICIES,
+    UNDECIDED,
+    UNUSED,
+    Kind,
+    flagged,
+    measured,
+    pair,
+)
+
+pytestmark = pytest.mark.calibration
+
+
+def _cells(column: Column) -> pd.Series:
+    """The column as a user has it."""
+    values = column.values
+    if column.kind == "categorical":
+        names = np.array([*column.levels, None], dtype=object)
+        return pd.Series(names[values], name=column.name, dtype="str")
+    return pd.Series(values.astype(bool) if column.kind == "boolean" else values, name=column.name)
+
+
+def _both_ways(
+    kinds: dict[str, tuple[Kind, Kind]], sizes: tuple[int, int], seed: int
+) -> tuple[mondrift.Comparison, list[tuple[mondrift.Measurement, ...]]]:
+    rng = np.random.default_rng(seed)
+    before = {name: kind.column(name, rng, sizes[0]) for name, (kind, _) in kinds.items()}
+    after = {name: kind.column(name, rng, sizes[1]) for name, (_, kind) in kinds.items()}
+    frames = [
+        pd.DataFrame({name: _cells(column) for name, column in columns.items()})
+        for columns in (before, after)
+    ]
+    declared = {name: kind.kind for name, (kind, _) in kinds.items()}
+    comparison = mondrift.compare(*frames, schema=mondrift.Schema(kinds=declared))
+    quick = []
+    for name in kinds:
+        layout = fit_layout(before[name])
+        summaries = [summarize(columns[name], layout) for columns in (before, after)]
+        quick.append(measured(summaries[0], summaries[1], name))
+    return comparison, quick
+
+
+@pytest.mark.parametrize("sizes", [(1000, 20), (200, 300), (1000, 1000), (3000, 2000)])
+def test_the_quick_way_says_what_compare_and_judge_say(sizes: tuple[int, int]) -> None:
+    kinds = {label: (kind, kind) for label, kind in KINDS.items()} | dict(CHANGES)
+    comparison, quick = _both_ways(kinds, sizes, seed=7)
+    ignored = {*UNUSED, "type_change"}
+    for column in quick:
+        for each in column:
+            (true,) = [
+                m
+                for m in comparison.measurements
+                if (m.column, m.measure) == (each.column, each.measure)
+            ]
+            np.testing.assert_allclose(each.statistic, true.statistic, atol=1e-12)
+            if each.pvalue is not None and each.pvalue <= UNDECIDED:
+                np.testing.assert_allclose(each.pvalue, true.pvalue, rtol=1e-9)
+            else:
+                assert (true.pvalue is None) == (each.pvalue is None)
+    for policy in POLICIES.values():
+        verdict = mondrift.judge(comparison, policy)
+        judged: dict[str, set[str]] = {}
+        for finding in verdict.flagged():
+            judged.setdefault(finding.check, set()).add(finding.column)
+        assert flagged(quick, policy, sizes) == {
+            check: columns for check, columns in judged.items() if check not in ignored
+        }
+
+
+@pytest.mark.parametrize("sizes", [(1000, 50), (1000, 1000)])
+def test_without_drift_no_cell_exceeds_the_stated_rate(sizes: tuple[int, int]) -> None:
+    assert render.broken(table.windows(sizes, 0)) == []
+
+
+@pytest.mark.parametrize("levels", [3, 20, 200, 2000])
+@pytest.mark.parametrize("sizes", [(1000, 100), (1000, 1000)])
+def test_pooling_rare_levels_looks_at_the_margins_only(levels: int, sizes: tuple[int, int]) -> None:
+    """As the layout orders them: by their frequency in the reference, new levels last."""
+    rng = np.random.default_rng(levels)
+    shares = 1 / np.arange(1.0, levels + 1)
+    times, rejected = 400, 0
+    for _ in range(times):
+        reference, current = (rng.multinomial(n, shares / shares.sum()) for n in sizes)
+        order = np.argsort(-reference, kind="stable")
+        test = homogeneity_test(reference[order], current[order], ordered=False)
+        rejected += test.pvalue < render.RATE
+    assert render.clopper_pearson(rejected, times)[0] <= render.RATE
+
+
+def test_a_hundredth_of_sigma_never_matters_even_in_a_million_rows() -> None:
+    counts = table.tiny_changes((1_000_000, 1_000_000), 0)
+    assert [key for key, hits in counts.items() if hits and "default" in key] == []
+
+
+@pytest.mark.parametrize(("columns", "stated"), [(1, 0.90), (20, 0.60), (150, 0.45)])
+def test_half_a_sigma_is_found_in_a_hundred_rows(columns: int, stated: float) -> None:
+    rng = np.random.default_rng(columns)
+    sizes, times = (1000, 100), 200
+    others = [
+        pair(kind, kind, rng, sizes, f"{label} {place}")
+        for label, kind in KINDS.items()
+        for place in range(table.SHARE)
+    ]
+    found = Counter[bool]()
+    for _ in range(times):
+        chosen = rng.choice(len(others), columns - 1, replace=False)
+        window = [pair(*CHANGES["0.5 σ"], rng, sizes, "changed"), *(others[at] for at in chosen)]
+        found["changed" in flagged(window, POLICIES["default"], sizes).get("drift", ())] += 1
+    assert render.clopper_pearson(found[True], times)[1] >= stated
+
+
+def test_the_page_is_made_of_the_counts() -> None:
+    stored = json.loads(table.JSON.read_text(encoding="utf-8"))
+    assert table.PAGE.read_text(encoding="utf-8") == render.page(stored)

@@ -1,0 +1,99 @@
+"""Partitions and levels: made ahead, by many processes at once, each exactly once."""
+
+from __future__ import annotations
+
+import multiprocessing
+from datetime import UTC, datetime, timedelta
+
+import pandas as pd
+import pytest
+from sqlalchemy import create_engine, text
+
+from mondrift import Schema
+from mondrift.store import Store
+from mondrift.store.connect import address
+
+pytestmark = pytest.mark.servers
+
+START = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def _rows(worker: int, n: int = 300) -> pd.DataFrame:
+    """Rows of ten days and twenty levels, the same for every worker but in another order."""
+    step = (7 * worker + 1) % n or 1
+    places = [(place * step + worker) % n for place in range(n)]
+    return pd.DataFrame(
+        {
+            "at": [START + timedelta(days=place % 10, seconds=place) for place in places],
+            "level": [f"level {place % 20}" for place in places],
+            "guess": [float(place) for place in places],
+            "id": [f"{worker}-{place}" for place in places],
+        }
+    )
+
+
+def _log(arguments: tuple[str, int]) -> int:
+    url, worker = arguments
+    with Store.open(url) as store:
+        return store.log("together", _rows(worker)).stored
+
+
+def _same(arguments: tuple[str, int]) -> tuple[int, int]:
+    url, worker = arguments
+    frame = _rows(0).sample(frac=1, random_state=worker)
+    with Store.open(url) as store:
+        result = store.log("same", frame)
+        return result.stored, result.duplicates
+
+
+@pytest.fixture
+def model_schema() -> Schema:
+    """One categorical feature and a number to predict."""
+    return Schema(
+        timestamp="at",
+        prediction="guess",
+        kinds={"at": "datetime", "level": "categorical", "guess": "numeric"},
+    )
+
+
+def test_processes_that_need_the_same_days_and_levels_make_them_once(
+    store: Store, database_url: str, model_schema: Schema
+) -> None:
+    store.register_model("together", model_schema, task="regression")
+    with multiprocessing.get_context("spawn").Pool(4) as pool:
+        assert pool.map(_log, [(database_url, worker) for worker in range(8)]) == [300] * 8
+    found = store.window("together", START, START + timedelta(days=30))
+    assert len(found) == 2400
+    expected = pd.concat([_rows(worker) for worker in range(8)]).set_index("id")
+    back = found.set_index("id").loc[expected.index]
+    assert back["level"].tolist() == expected["level"].tolist()
+    assert back["guess"].tolist() == expected["guess"].tolist()
+    engine = create_engine(address(database_url))
+    with engine.connect() as connection:
+        query = "SELECT count(*), count(DISTINCT level), max(code) + 1 FROM category_levels"
+        assert tuple(connection.execute(text(query)).one()) == (20, 20, 20)
+    engine.dispose()
+
+
+def test_processes_that_log_the_same_ids_store_each_once(
+    store: Store, database_url: str, model_schema: Schema
+) -> None:
+    store.register_model("same", model_schema, task="regression")
+    with multiprocessing.get_context("spawn").Pool(4) as pool:
+        results = pool.map(_same, [(database_url, worker) for worker in range(4)])
+    assert sum(stored for stored, _ in results) == 300
+    assert sum(duplicates for _, duplicates in results) == 900
+    assert len(store.window("same", START, START + timedelta(days=30))) == 300
+
+
+def test_a_reader_does_not_hold_up_a_new_partition(
+    store: Store, database_url: str, model_schema: Schema
+) -> None:
+    store.register_model("reader", model_schema, task="regression")
+    store.log("reader", {"at": START, "level": "a", "guess": 1.0})
+    engine = create_engine(address(database_url))
+    with engine.connect() as reader:
+        reader.execute(text("SELECT count(*) FROM predictions"))  # holds its lock until the end
+        later = START + timedelta(days=200)
+        assert store.log("reader", {"at": later, "level": "a", "guess": 1.0}).stored == 1
+    engine.dispose()
