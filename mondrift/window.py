@@ -123,17 +123,10 @@ def _by_period(
         offset = pd.tseries.frequencies.to_offset(every)
     except ValueError:
         raise WindowError(f"{every!r} is no period; try '1h', '1D', '7D' or 'W-MON'.") from None
-    first = local.min().normalize()
-    if isinstance(offset, pd.offsets.Tick) or type(offset).__name__ == "Day":
-        start = first
-    else:
-        start = offset.rollback(first) if not offset.is_on_offset(first) else first
-    edges = [start]
-    while edges[-1] <= local.max():
-        edges.append(edges[-1] + offset)
+    edges = _edges(local.min(), local.max(), offset, zone)
     moments = times.dt.tz_convert("UTC")
     order = np.argsort(moments.to_numpy(), kind="stable")[: int(times.notna().sum())]
-    cuts = moments.iloc[order].searchsorted(pd.DatetimeIndex(edges).tz_convert("UTC"))
+    cuts = moments.iloc[order].searchsorted(edges.tz_convert("UTC"))
     chunks = []
     for edge, after, low, high in zip(edges[:-1], edges[1:], cuts[:-1], cuts[1:], strict=True):
         cut = rows.iloc[order[low:high]]
@@ -145,3 +138,24 @@ def _by_period(
         )
         chunks.append((window, cut))
     return chunks
+
+
+def _edges(
+    first: pd.Timestamp, last: pd.Timestamp, offset: pd.offsets.BaseOffset, zone: str
+) -> pd.DatetimeIndex:
+    """Borders of the periods from the local day of `first` to beyond `last`.
+
+    Hours and shorter are counted as time that passes; days and longer by the calendar, so that the
+    days on which clocks change have 23 and 25 hours.
+    """
+    start = first.normalize()
+    if isinstance(offset, pd.offsets.Tick) and not isinstance(offset, pd.offsets.Day):
+        return pd.date_range(start, last + offset, freq=offset)
+    day = start.tz_localize(None)
+    if not isinstance(offset, pd.offsets.Day):
+        day = offset.rollback(day)
+    edges = pd.date_range(day, last.tz_localize(None) + 2 * offset, freq=offset)
+    placed = edges.tz_localize(
+        ZoneInfo(zone), nonexistent="shift_forward", ambiguous=np.ones(len(edges), dtype=bool)
+    )
+    return placed[: int((placed <= last).sum()) + 1]

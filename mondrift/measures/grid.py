@@ -61,8 +61,9 @@ class Grid:
     def fit(cls, values: NDArray[np.float64]) -> Grid:
         """The grid for a non-empty array of finite values, whatever their order.
 
-        The centre is the middle of the densest twentieth of the sample and the core its width, but at least
-        2**-16 of the middle 90 %, so that two nearly equal values do not use up all cells.
+        The centre is the middle of the densest twentieth of the sample and the core its width,
+        but at least 2**-16 of the middle 90 %, so that two nearly equal values do not use up all
+        cells.
         """
         return cls.around(landmarks(values), len(values))
 
@@ -120,8 +121,10 @@ class Grid:
     def borders(self, cells: NDArray[np.int64]) -> NDArray[np.float64]:
         """The smallest value of each cell; -inf for cell 0, +inf for cell `size`."""
         offsets = (np.asarray(cells, dtype=np.int64) + self.first) << self.shift
-        distance = (np.abs(offsets) + _bits(self.core)).view(np.float64) - self.core
-        borders = np.asarray(self.centre + np.sign(offsets) * distance)
+        bits = np.minimum(np.abs(offsets) + _bits(self.core), _bits(np.inf))
+        with np.errstate(over="ignore"):
+            distance = bits.view(np.float64) - self.core
+            borders = np.asarray(self.centre + np.sign(offsets) * distance)
         borders[np.asarray(cells) <= 0] = -np.inf
         borders[np.asarray(cells) >= self.size] = np.inf
         return borders

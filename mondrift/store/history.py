@@ -99,7 +99,7 @@ WITH newest AS (
   FROM runs
   WHERE model = :model AND checked_at IS NOT NULL
     AND (CAST(:monitor AS text) IS NULL OR monitor = :monitor)
-  ORDER BY monitor, window_start, window_end, checked_at DESC
+  ORDER BY monitor, window_start, window_end, checked_at DESC, revision DESC, run_id DESC
 ), ranked AS (
   SELECT *, dense_rank() OVER (ORDER BY window_start DESC, window_end DESC) AS age FROM newest
 ), chosen AS (

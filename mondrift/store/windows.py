@@ -178,7 +178,7 @@ def _column(values: Any, record: Record, name: str, levels: Levels) -> Any:
         told_time = values.astype(np.int64)
         return _moments(np.where(told_time == _INFINITY, NO_TIME, told_time + copy.EPOCH))
     if isinstance(values, list):
-        return pd.Series(values, dtype=object if None in values else "str")
+        return pd.Series(values, dtype=None if any(values) else object)
     if group is not None:
         codes = np.where(values == values, values, -1).astype(np.int32)
         return _categorical(codes, levels, group)

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 HEAVY = (
-    *("scipy.special", "scipy.stats", "sklearn", "polars", "pyspark", "dask"),
+    *("scipy.stats", "scipy.optimize", "sklearn", "polars", "pyspark", "dask"),
     *("altair", "vl_convert", "jinja2", "ipywidgets", "IPython", "matplotlib"),
     *("sqlalchemy", "alembic", "psycopg2", "redis", "pydantic", "pydantic_settings"),
     *("papermill", "nbformat", "fastapi", "httpx", "click", "mlflow"),

@@ -81,8 +81,8 @@ cent, with 95 % Clopper-Pearson intervals in brackets; a dash was not simulated.
 `{stored["sources"]}`).
 
 **The promise.** Without drift, any column of a window is flagged with probability of at most 1 %
-per family of findings, under the default policy. Of {cells} × {len(CHECKS) - 1} cells, {len(over)} break
-it: their interval's lower end exceeds 1 %, at a level that allows for looking at so many cells."""
+per family of findings, under the default policy. Of {cells} × {len(CHECKS) - 1} cells, {len(over)}
+break it: their interval's lower end exceeds 1 %, at a level that allows for so many looks."""
     lines = [
         f"- {_sizes(key)}, {key[5]} column{'s' if key[5] > 1 else ''}, {key[4]}: {CHECKS[key[7]]} "
         f"{_rate(hits, of)} of {of:,}"

@@ -45,6 +45,7 @@ ROUNDS = 10  # mixed windows of 150 columns per batch
 SHARE = 15  # columns of each kind in one of them
 FEW = 2  # and in a mixed window of 20
 COUNTS = (1, 20, 150)
+_OVERHEAD = 2000  # rows that take as long as what does not depend on rows
 WINDOWS = 50  # successive windows on one baseline
 
 Sizes = tuple[int, int]
@@ -212,16 +213,18 @@ class Table:
             self.counts[key] += count
 
     def open_tasks(self, only: Sequence[str]) -> list[Task]:
-        """What the plan still wants; every cell progresses, large ones last."""
+        """What the plan still wants; every cell gets about the same time."""
         tasks = []
         for table, cells in PLAN.items():
             for sizes, wanted in cells.items():
                 if table not in only:
                     continue
                 first = self.done.get(f"{table} {sizes[0]} {sizes[1]}", 0)
-                for number in range(first, wanted):
-                    key = (table == "windows" and max(sizes) > 100_000, number / wanted, sum(sizes))
-                    tasks.append((key, (table, sizes, number)))
+                rows = sum(sizes) if table != "tiny changes" else 0
+                tasks += [
+                    ((number + 1) * (_OVERHEAD + rows), (table, sizes, number))
+                    for number in range(first, wanted)
+                ]
         return [task for _, task in sorted(tasks)]
 
     def write(self, file: Path, page: Path) -> None:

@@ -207,6 +207,17 @@ def test_an_incident_is_held_and_recovers(world):
     ]
 
 
+def test_after_days_that_were_not_checked_it_is_told_again(world):
+    for number in (1, 4, 5):
+        world.log(day(number, shift=1.0))
+    assert [world.news(n) for n in (1, 4, 5)] == [
+        [("opened", "data_drift")],
+        [("again", "data_drift")],
+        [],
+    ]
+    assert world.sent() == 2
+
+
 def test_days_without_labels_do_not_close_a_drop_in_accuracy(world):
     world.log(day(1, wrong=0.5))
     world.log(day(2, wrong=0.5), labels=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pandas as pd
 import pytest
 from sqlalchemy import create_engine, text
@@ -20,8 +21,7 @@ START = datetime(2026, 3, 1, tzinfo=UTC)
 
 def _rows(worker: int, n: int = 300) -> pd.DataFrame:
     """Rows of ten days and twenty levels, the same for every worker but in another order."""
-    step = (7 * worker + 1) % n or 1
-    places = [(place * step + worker) % n for place in range(n)]
+    places = np.random.default_rng(worker).permutation(n).tolist()
     return pd.DataFrame(
         {
             "at": [START + timedelta(days=place % 10, seconds=place) for place in places],
