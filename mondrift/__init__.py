@@ -13,8 +13,9 @@ Imports only go down:
     6  cli               doors
     5  run/ demo/        hands: monitors, papermill, archive
     4  settings embedded store/ cache notify/       memory
-    3  window rows histogram measurement performance comparison policy finding verdict
-       alert incident playbook report               the spine, in the order of the path
+    3  window kinds schema rows measurement histogram performance comparison comparing
+       policy finding verdict diagnosis wording severity alert incident playbook
+       exhibits briefing report                     the spine, in the order of the path
     2  charts/ page/     pictures: tidy frame in, chart or markup out
     1  measures/ metrics/                           numbers
     0  errors            words
@@ -25,13 +26,14 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from mondrift.comparison import Comparison, compare
+from mondrift.comparing import compare
+from mondrift.comparison import Comparison
 from mondrift.errors import MondriftError, VerdictError
 from mondrift.finding import Finding
 from mondrift.histogram import Histogram
 from mondrift.measurement import Measurement
 from mondrift.policy import Policy, Threshold
-from mondrift.rows import Schema
+from mondrift.schema import Schema
 from mondrift.verdict import Verdict, judge
 from mondrift.window import Window, chunk
 

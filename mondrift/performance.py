@@ -10,7 +10,8 @@ import numpy as np
 from mondrift.measurement import Measurement
 from mondrift.measures.column import Column
 from mondrift.metrics import Value, evaluate, evaluate_latency
-from mondrift.rows import POSITIVE, Rows, Schema
+from mondrift.rows import Rows
+from mondrift.schema import POSITIVE, Schema
 
 _YES = ("1", "True", "true", "yes", "Yes", "Y", "y")
 

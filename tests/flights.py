@@ -7,9 +7,10 @@ from functools import cache
 import pandas as pd
 
 from mondrift import demo
-from mondrift.comparison import compare
+from mondrift.comparing import compare
 from mondrift.policy import Policy
-from mondrift.rows import Schema, read
+from mondrift.rows import read
+from mondrift.schema import Schema
 from mondrift.verdict import Verdict, judge
 from mondrift.window import Window
 

@@ -8,7 +8,8 @@ import polars as pl
 import pytest
 
 from mondrift.errors import ColumnError, InputError, SchemaError
-from mondrift.rows import Schema, read
+from mondrift.rows import read
+from mondrift.schema import Schema
 
 
 def fitted(frame, **declared):

@@ -49,10 +49,10 @@ def compare(
     Example:
       mondrift compare january.csv june.csv --target bought --html june.html
     """
-    from mondrift.comparison import compare as compare_rows
+    from mondrift.comparing import compare as compare_rows
     from mondrift.ingest import read_file
     from mondrift.policy import Policy
-    from mondrift.rows import Schema
+    from mondrift.schema import Schema
     from mondrift.verdict import judge
 
     times = (timestamp,) if timestamp else ()

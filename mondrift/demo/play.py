@@ -22,12 +22,12 @@ from mondrift.briefing import brief
 from mondrift.errors import ModelError, RunError
 from mondrift.notify import Channel, Webhook, channels, deliver
 from mondrift.policy import Policy
-from mondrift.rows import Schema
 from mondrift.run.archive import Archive
 from mondrift.run.check import check, now_of
 from mondrift.run.plan import Monitor, load_monitor
 from mondrift.run.runner import Options, Outcome, run_window
 from mondrift.run.workspace import Workspace
+from mondrift.schema import Schema
 from mondrift.store import Store
 from mondrift.store.runs import config_hash
 from mondrift.window import Window

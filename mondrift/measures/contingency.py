@@ -29,8 +29,8 @@ class Test:
     """Outcome of `homogeneity_test`.
 
     statistic, df: of the pooled table. method: "asymptotic", "exact" (Fisher), "monte carlo" or
-    "constant" (one column is all there is). draws: tables drawn. columns: the columns of the pooled table, each a tuple of the
-    original positions in it.
+    "constant" (one column is all there is). columns: the columns of the pooled table, each a
+    tuple of the original positions in it. draws: tables drawn.
     """
 
     statistic: float

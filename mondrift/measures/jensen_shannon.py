@@ -1,6 +1,6 @@
 """Jensen-Shannon distance, base 2: how well one row tells which window it came from.
 
-    JS = √( H((p + q) / 2) - (H(p) + H(q)) / 2 )    H: entropy in bits of the shares per bin or group
+    JS = √( H((p + q) / 2) - (H(p) + H(q)) / 2 )    H: entropy in bits; p, q: shares per bin
 
 The distance (the square root), in [0, 1]; not the divergence, not in nats. No unit. `detail`
 holds both entropies in bits: a readable companion for columns of many levels (a fall means that

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -155,12 +156,12 @@ def _quantile_cuts(counts: NDArray[np.int64]) -> tuple[int, ...]:
     rest = n - counts[spikes].sum()
     target = rest / max(BINS - len(spikes), 1)
     cuts = [0]
-    for start, end in zip(fences[:-1], fences[1:], strict=True):
+    for start, end in pairwise(fences.tolist()):
         mass = cumulative[end] - cumulative[start]
         if start in spikes:
             cuts.append(int(start))
         elif mass >= SLIVER * n:
-            parts = max(int(round(mass / target)), 1)
+            parts = max(round(float(mass / target)), 1)
             wanted = cumulative[start] + mass * np.arange(parts) / parts
             after = np.searchsorted(cumulative, wanted)
             before = np.maximum(after - 1, start)
@@ -174,7 +175,7 @@ def _quantile_cuts(counts: NDArray[np.int64]) -> tuple[int, ...]:
 def _scale(values: NDArray[np.float64], points: NDArray[np.float64]) -> tuple[float, str]:
     """The reference scale, and the rule that chose it."""
     with np.errstate(over="ignore", invalid="ignore"):
-        std = float(values.std())
+        std = float(f"{values.std():.12g}")  # the order of rows shows in later digits
         robust = float(points[15] - points[5]) / NORMAL_IQR
     if points[0] == points[-1]:
         return 0.0, "constant"
@@ -189,8 +190,8 @@ def _labels(bins: Bins, values: NDArray[np.float64], cells: NDArray[np.int64]) -
     counts = np.bincount(cells, minlength=bins.grid.size)
     fences = [*bins.cuts, bins.grid.size]
     texts = []
-    for place, (start, end) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
-        within = np.flatnonzero(counts[fences[place] : fences[place + 1]]) + fences[place]
+    for (first, stop), (start, end) in zip(pairwise(fences), pairwise(edges), strict=True):
+        within = np.flatnonzero(counts[first:stop]) + first
         held = values[cells == within[0]] if len(within) == 1 else np.zeros(0)
         if len(held) and held.min() == held.max():
             texts.append(f"{held[0] + 0.0:.6g}")
@@ -216,9 +217,9 @@ def _categorical(column: Column) -> Layout:
     if len(packs) and packs[-1] > 0 and ranked[common:][packs == packs[-1]].sum() < COMMON * n:
         packs = np.minimum(packs, packs[-1] - 1)  # the last pack is too small to stand alone
     groups = (*range(common), *(int(pack) + common for pack in packs))
-    labels = list(names[:common])
-    for size in np.bincount(packs).tolist() if len(packs) else []:
-        labels.append(f"({size} rare level{'s' if size > 1 else ''})")
+    sizes = np.bincount(packs).tolist() if len(packs) else []
+    rare = [f"({size} rare level{'s' if size > 1 else ''})" for size in sizes]
+    labels = [*names[:common], *rare]
     return Layout("categorical", (*_told_apart(labels), UNSEEN), levels=Levels(names, groups))
 
 

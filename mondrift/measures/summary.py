@@ -134,10 +134,11 @@ class Summary:
                 "Two summaries with different layouts cannot be added. Summarize both columns "
                 "with the layout fitted on one reference."
             )
-        mean, m2 = pooled_moments(
-            (self.count, self.mean, self.m2), (other.count, other.mean, other.m2)
-        )
+        moments = [(each.count, each.mean, each.m2) for each in (self, other)]
         both = len(self.sums) == len(other.sums)
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean, m2 = pooled_moments(*moments)
+            sums = self.sums + other.sums if both else np.zeros(0)
         remembered = (self.rows or not self.n) and (other.rows or not other.n)
         return Summary(
             layout=self.layout,
@@ -152,7 +153,7 @@ class Summary:
             below=self.below + other.below,
             above=self.above + other.above,
             cells=self.cells + other.cells,
-            sums=self.sums + other.sums if both else np.zeros(0),
+            sums=sums,
             unseen=dict(sorted((Counter(self.unseen) + Counter(other.unseen)).items())),
             unseen_more=self.unseen_more + other.unseen_more,
             rows=(*self.rows, *other.rows) if remembered else (),

@@ -49,7 +49,8 @@ def wasserstein(reference: Summary, current: Summary) -> Result:
     if not np.isfinite(raw):
         return Result.unknown("the values are too large to be subtracted")
     if bins.scale == 0.0:
-        if bins.minimum == bins.maximum == current.minimum == current.maximum:
+        extremes = {reference.minimum, reference.maximum, current.minimum, current.maximum}
+        if len(extremes) == 1:
             return Result(0.0, detail=detail)
         return Result.unknown(f"the reference has no scale ({bins.scale_rule})", **detail)
     middle = slice(bins.low_cell, bins.high_cell)

@@ -46,20 +46,21 @@ def payload(
         alert.text,
         *(f"• {step}" for step in advice.steps if event != "recovered"),
         advice.retraining if event != "recovered" else "",
-        *(f"{'Also' if what else 'Still'}: {_headline(other, what)}" for what, other in also),
+        *(f"Also: {_headline(other, what)}" for what, other in also),
         f"Report: {alert.report_url}" if alert.report_url else "",
     ]
     return {
         "text": "\n".join(line for line in lines if line),
-        "event": event,
+        "event": event or "held",
         "alert": alert.to_dict(),
-        "also": [{"event": what, "alert": other.to_dict()} for what, other in also],
+        "also": [{"event": what or "held", "alert": other.to_dict()} for what, other in also],
         "playbook": advice.to_dict(),
     }
 
 
 def _headline(alert: Alert, event: Event) -> str:
-    return f"[{'recovered' if event == 'recovered' else alert.severity}] {alert.title}"
+    told = {"recovered": "recovered", "": f"{alert.severity}, still"}.get(event, alert.severity)
+    return f"[{told}] {alert.title}"
 
 
 def signature(secret: str, timestamp: str, body: bytes) -> str:

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from mondrift import wording
 from mondrift.alert import Alert, alerts_for, judged_kinds
-from mondrift.comparison import compare
+from mondrift.comparing import compare
 from mondrift.diagnosis import diagnose, moving_since
 from mondrift.errors import WindowError
 from mondrift.incident import Event, Incident, Silence, recovery, step
@@ -86,13 +86,15 @@ def check_held(
         verdict = judge_window(store, monitor, window)
         link = f"{reports.rstrip('/')}/{monitor.name}/{run.run_id}/report.html" if reports else ""
         alerts = _alerts(store, monitor, verdict, link)
-        moved, news = _step(store, monitor, verdict, alerts, silences)
-        messages = _messages(monitor, alerts, news)
-        store.save_check(run, verdict.comparison, verdict, messages=messages, incidents=moved)
+        outcome = _step(store, monitor, verdict, alerts, silences)
+        messages = _messages(monitor, outcome)
+        store.save_check(
+            run, verdict.comparison, verdict, messages=messages, incidents=outcome.moved
+        )
     except Exception as error:
         store.fail_run(run, f"{type(error).__name__}: {error}")
         raise
-    return CheckResult(store.run(run.run_id), verdict, alerts, news)
+    return CheckResult(store.run(run.run_id), verdict, alerts, outcome.news)
 
 
 def judge_window(store: Store, monitor: Monitor, window: Window) -> Verdict:
@@ -151,33 +153,53 @@ def _alerts(store: Store, monitor: Monitor, verdict: Verdict, link: str) -> tupl
     )
 
 
+@dataclass(frozen=True)
+class _Outcome:
+    """What a window does: incidents that it moved, alerts with their event, worst first.
+
+    An alert without an event was told before and holds on; `hushed` are under a silence.
+    """
+
+    moved: tuple[Incident, ...]
+    alerts: tuple[tuple[Event, Alert], ...]
+    hushed: tuple[Alert, ...]
+
+    @property
+    def news(self) -> tuple[tuple[Event, Alert], ...]:
+        return tuple(each for each in self.alerts if each[0])
+
+
 def _step(
     store: Store,
     monitor: Monitor,
     verdict: Verdict,
     alerts: Iterable[Alert],
     silences: Sequence[Silence],
-) -> tuple[tuple[Incident, ...], tuple[tuple[Event, Alert], ...]]:
-    """Every incident that this window moves, and the news about them, worst first."""
+) -> _Outcome:
+    """Move every incident of the monitor by this window."""
     _, at = _bounds(verdict.comparison.current)
     known = {each.kind: each for each in store.incidents(monitor.model, monitor.name)}
     raised = {each.kind: each for each in alerts}
     judged = judged_kinds(verdict)
     moved: list[Incident] = []
-    news: list[tuple[Event, Alert]] = []
+    told: list[tuple[Event, Alert]] = []
+    hushed: list[Alert] = []
     for kind in dict.fromkeys((*raised, *known)):
+        before, alert = known.get(kind), raised.get(kind)
         stepped = step(
-            known.get(kind), raised.get(kind), at,
+            before, alert, at,
             judged=kind in judged, silences=silences, recover_after=monitor.alerts.recover_after,
         )  # fmt: skip
-        if stepped.incident is not None and stepped.incident != known.get(kind):
-            moved.append(stepped.incident)
-        if stepped.incident is not None and stepped.event == "recovered":
-            news.append((stepped.event, _recovery(stepped.incident, verdict)))
-        elif stepped.event:
-            news.append((stepped.event, raised[kind]))
-    news.sort(key=_weight, reverse=True)
-    return tuple(moved), tuple(news)
+        incident, event = stepped.incident, stepped.event
+        if incident is not None and incident != before:
+            moved.append(incident)
+        if incident is not None and event == "recovered":
+            told.append((event, _recovery(incident, verdict)))
+        elif alert and incident and any(each.covers(incident, at) for each in silences):
+            hushed.append(alert)
+        elif alert:
+            told.append((event, alert))
+    return _Outcome(tuple(moved), tuple(sorted(told, key=_weight, reverse=True)), tuple(hushed))
 
 
 def _recovery(incident: Incident, verdict: Verdict) -> Alert:
@@ -187,21 +209,18 @@ def _recovery(incident: Incident, verdict: Verdict) -> Alert:
     return recovery(incident, verdict.comparison.current, now=now)
 
 
-def _weight(news: tuple[Event, Alert]) -> tuple[bool, int]:
-    event, alert = news
-    return event != "recovered", SEVERITIES.index(alert.severity)
+def _weight(told: tuple[Event, Alert]) -> tuple[bool, int, bool]:
+    event, alert = told
+    return event != "recovered", SEVERITIES.index(alert.severity), bool(event)
 
 
-def _messages(
-    monitor: Monitor, alerts: Iterable[Alert], news: Sequence[tuple[Event, Alert]]
-) -> tuple[Message, ...]:
-    """Every alert is kept; one message is sent: the worst news, the rest in a line each."""
-    told = {alert.kind for _, alert in news}
-    held: list[tuple[Event, Alert]] = [("", alert) for alert in alerts if alert.kind not in told]
+def _messages(monitor: Monitor, outcome: _Outcome) -> tuple[Message, ...]:
+    """Every alert is kept. When there is news, one message is sent, led by what is worst now."""
     messages = []
-    for position, (event, alert) in enumerate((*news, *held)):
-        first = position == 0 and bool(event)
-        body = payload(alert, event, also=(*news[1:], *held) if first else ())
-        channels = monitor.alerts.channels if first else ()
+    for position, (event, alert) in enumerate(outcome.alerts):
+        leads = position == 0 and bool(outcome.news)
+        body = payload(alert, event, also=outcome.alerts[1:] if leads else ())
+        channels = monitor.alerts.channels if leads else ()
         messages.append(Message(alert, channels, body, event or "held"))
-    return tuple(messages)
+    hushed = [Message(each, (), payload(each, ""), "hushed") for each in outcome.hushed]
+    return (*messages, *hushed)

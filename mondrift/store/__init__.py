@@ -21,7 +21,7 @@ from mondrift import embedded
 from mondrift.cache import Cache
 from mondrift.comparison import Comparison
 from mondrift.incident import Incident
-from mondrift.rows import Schema
+from mondrift.schema import Schema
 from mondrift.settings import Settings, secret
 from mondrift.store import (
     audit,

@@ -17,7 +17,8 @@ import numpy as np
 from sqlalchemy import Connection, text
 
 from mondrift.errors import ColumnError, InputError, SchemaError, shown
-from mondrift.rows import Kind, Schema
+from mondrift.kinds import Kind
+from mondrift.schema import Schema
 from mondrift.store import copy, ids, quarantine
 from mondrift.store.connect import raw_cursor, transaction
 from mondrift.store.copy import Field

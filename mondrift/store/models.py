@@ -11,7 +11,8 @@ import pandas as pd
 from sqlalchemy import Connection, Row, func, insert, select, update
 
 from mondrift.errors import ModelError, SchemaError, nearest, shown
-from mondrift.rows import Kind, Schema
+from mondrift.kinds import Kind
+from mondrift.schema import Schema
 from mondrift.store.connect import told, transaction
 from mondrift.store.database import Database
 from mondrift.store.records import OPTIONAL, Record

@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mondrift.errors import SchemaError
-from mondrift.rows import Kind, Schema
+from mondrift.kinds import Kind
+from mondrift.schema import Schema
 
 _OWN = frozenset({"id", "timestamp", "prediction", "target", "probability", "latency", "version"})
 _IN_NUMERICS = ("numeric", "boolean", "datetime")

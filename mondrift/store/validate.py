@@ -17,7 +17,8 @@ import numpy as np
 import pandas as pd
 
 from mondrift.errors import ColumnError, InputError, shown
-from mondrift.rows import Schema, read
+from mondrift.rows import read
+from mondrift.schema import Schema
 from mondrift.store.complaints import Complaints
 from mondrift.store.levels import LONGEST_LEVEL
 from mondrift.store.records import Record

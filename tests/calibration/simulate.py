@@ -22,7 +22,7 @@ from mondrift.measurement import Measurement
 from mondrift.measures import MEASURES, Column, Layout, Result, Summary, fit_layout, summarize
 from mondrift.measures.kolmogorov import EXACT, exact_pvalue, one_sample_pvalue
 from mondrift.policy import Policy
-from mondrift.rows import Schema
+from mondrift.schema import Schema
 from mondrift.verdict import judge
 from mondrift.window import Window
 

@@ -47,7 +47,10 @@ def samples(case):
     recipe = inputs["gen"]
     if "seed_each" in recipe:
         each = [np.random.RandomState(recipe["seed_each"]) for _ in range(2)]
-        return tuple(random.normal(*recipe[name][1:]) for random, name in zip(each, ("ref", "cur")))
+        return tuple(
+            random.normal(*recipe[name][1:])
+            for random, name in zip(each, ("ref", "cur"), strict=True)
+        )
     return drawn(recipe["ref"]), drawn(recipe["cur"])
 
 

@@ -138,7 +138,7 @@ def test_programs_get_the_facts():
 def test_the_rest_of_a_check_is_told_in_a_line_each():
     text = payload(ALERT, "opened", also=[("recovered", ALERT), ("", ALERT)])["text"]
     assert "Also: [recovered] flights: accuracy fell by 15.9 points" in text
-    assert "Still: [critical] flights: accuracy fell by 15.9 points" in text
+    assert "Also: [critical, still] flights: accuracy fell by 15.9 points" in text
 
 
 def test_a_recovery_says_so_and_asks_for_nothing():

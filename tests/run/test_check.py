@@ -14,11 +14,11 @@ import pytest
 
 from mondrift.errors import ModelError, StoreError, WindowError
 from mondrift.incident import Silence
-from mondrift.rows import Schema
 from mondrift.run.check import check, now_of
 from mondrift.run.plan import Monitor, Reference
 from mondrift.run.summary import metrics_summary
 from mondrift.run.windows import Calendar, Length
+from mondrift.schema import Schema
 from mondrift.severity import AlertRules
 from mondrift.store import Store
 
@@ -136,6 +136,18 @@ def test_the_message_is_about_the_worst_and_mentions_the_rest(world):
     text = claimed[0].payload["text"]
     assert text.startswith(f"[critical] {world.model}: accuracy fell by 30.0 points")
     assert f"Also: [low] {world.model}: x drifted" in text
+
+
+def test_a_message_is_led_by_what_is_worst_even_when_that_was_told_before(world):
+    world.log(day(1, wrong=0.5))
+    world.log(day(2, shift=1.0, wrong=0.6))
+    world.check(1)
+    assert world.news(2) == [("opened", "data_drift")]
+    ids = set(world.store.alerts(world.model)["alert_id"])
+    claimed = [d for d in world.store.outbox.claim(limit=100) if d.alert_id in ids]
+    lines = claimed[-1].payload["text"].splitlines()
+    assert lines[0] == f"[critical, still] {world.model}: accuracy fell by 40.0 points"
+    assert f"Also: [low] {world.model}: x drifted" in lines
 
 
 def test_the_same_again_is_a_no_op(world):
