@@ -56,15 +56,20 @@ class Briefing(View):
     def __post_init__(self) -> None:
         from mondrift.page.sections import Banner, Heading, Text
 
-        ranked = sorted(self.told, key=lambda each: SEVERITIES.index(each.severity), reverse=True)
-        reasons = tuple(f"{each.title} ({each.severity})" for each in ranked)
+        reasons = tuple(f"{each.title} ({each.severity})" for each in self.ranked)
         words = [
             section
-            for each in ranked
+            for each in self.ranked
             for section in (Heading(_capital(each.title), 3), Text(each.text))
         ]
         banner = Banner(self.verdict.status, f"{self.headline}.", "", reasons)
         object.__setattr__(self, "sections", (banner, *words))
+
+    @property
+    def ranked(self) -> tuple[Told, ...]:
+        """What the alerts say, the gravest first."""
+        order = sorted(self.told, key=lambda each: SEVERITIES.index(each.severity), reverse=True)
+        return tuple(order)
 
     @property
     def performance(self) -> Performance | None:

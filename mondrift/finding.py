@@ -73,7 +73,11 @@ class Finding:
     def from_dict(cls, data: Mapping[str, Any]) -> Finding:
         """The finding that `to_dict` wrote."""
         floats = ("statistic", "pvalue", "adjusted")
-        return cls(**{k: math.nan if v is None and k in floats else v for k, v in data.items()})
+        fields: dict[str, Any] = {
+            key: math.nan if value is None and key in floats else value
+            for key, value in data.items()
+        }
+        return cls(**fields)
 
 
 def _finding(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import Literal
 
 import numpy as np
 
@@ -13,18 +14,17 @@ from mondrift.metrics import Value, evaluate, evaluate_latency
 from mondrift.rows import Rows
 from mondrift.schema import POSITIVE, Schema
 
+Task = Literal["binary", "multiclass", "regression"]
+
 _YES = ("1", "True", "true", "yes", "Yes", "Y", "y")
 
 
-def task_of(schema: Schema, target: Column) -> str:
-    """binary, multiclass or regression, from the target's kind and levels in the reference."""
+def task_of(schema: Schema, target: Column) -> Task:
+    """The task, from the target's kind and levels in the reference."""
     if target.kind == "numeric":
         return "regression"
-    return (
-        "binary"
-        if isinstance(schema.probability, str) or len(target.levels) <= 2
-        else ("multiclass")
-    )
+    two = isinstance(schema.probability, str) or len(target.levels) <= 2
+    return "binary" if two else "multiclass"
 
 
 def positive_of(schema: Schema, levels: Iterable[str]) -> str | None:
@@ -41,7 +41,9 @@ def performance(before: Rows, after: Rows, segment: str, seed: int) -> list[Meas
     if target is None or target not in before.columns or target not in after.columns:
         return measurements
     measurements.append(_coverage(before, after, target, segment))
-    one, other = (_metrics(rows, before, seed) for rows in (before, after))
+    task = task_of(before.schema, before.columns[target])
+    labels = _labels(before, after) if task != "regression" else ()
+    one, other = (_metrics(rows, task, labels, seed) for rows in (before, after))
     column = before.schema.prediction or next(iter(before.schema.probabilities.values()), target)
     role = before.schema.role(column)
     for name, value in other.items():
@@ -49,33 +51,30 @@ def performance(before: Rows, after: Rows, segment: str, seed: int) -> list[Meas
     return measurements
 
 
-def _metrics(rows: Rows, before: Rows, seed: int) -> dict[str, Value]:
-    """Metrics of one window, on the union of both windows' class names."""
-    schema = rows.schema
-    target = rows.columns[schema.target or ""]
-    task = task_of(schema, before.columns[target.name])
-    prediction = rows.columns.get(schema.prediction or "")
+def _labels(before: Rows, after: Rows) -> tuple[str, ...]:
+    """Every class that either window names, in the order in which they are met."""
+    names = (before.schema.target, before.schema.prediction)
+    columns = [rows.columns[n] for rows in (before, after) for n in names if n in rows.columns]
+    levels = [level for column in columns for level in column.levels]
+    known = [*levels, *before.schema.probabilities]
+    return tuple(level for level in dict.fromkeys(known) if level != POSITIVE)
+
+
+def _metrics(rows: Rows, task: Task, labels: tuple[str, ...], seed: int) -> dict[str, Value]:
+    """Metrics of one window; without a class known to be positive, only those that need none."""
+    target = rows.columns[rows.schema.target or ""]
+    prediction = rows.columns.get(rows.schema.prediction or "")
     if task == "regression":
         values = prediction.values if prediction is not None else None
         return evaluate(target.values, values, task=task, seed=seed)
-    levels = tuple(
-        dict.fromkeys(
-            (
-                *before.columns[target.name].levels,
-                *target.levels,
-                *(prediction.levels if prediction is not None else ()),
-                *schema.probabilities,
-            )
-        )
-    )
-    labels = tuple(level for level in levels if level != POSITIVE)
-    positive = positive_of(schema, labels)
+    positive = positive_of(rows.schema, labels)
+    probability = _probabilities(rows, labels)
     if task == "binary" and positive not in labels:
-        return {}
+        task, probability = "multiclass", None
     return evaluate(
         _codes(target, labels),
         None if prediction is None else _codes(prediction, labels),
-        _probabilities(rows, labels),
+        probability,
         task=task,
         labels=labels,
         positive=positive or 1,

@@ -127,6 +127,24 @@ def test_a_window_without_labels_is_a_value_with_a_reason():
     assert accuracy.reason
 
 
+def test_two_classes_of_which_none_is_known_to_be_positive_still_have_an_accuracy():
+    names = {0: "cat", 1: "dog"}
+    one, other = (
+        scored(500, seed, 0.9).assign(y=lambda d: d["y"].map(names), p=lambda d: d["p"].map(names))
+        for seed in (0, 1)
+    )
+    comparison = compare(one, other, schema=Schema(target="y", prediction="p", probability="s"))
+    assert measured(comparison, "p", "accuracy").statistic == pytest.approx(0.9, abs=0.05)
+    named = Schema(target="y", prediction="p", probability="s", positive="dog")
+    assert measured(compare(one, other, schema=named), "p", "roc_auc").statistic > 0.8
+
+
+def test_a_class_that_only_the_current_window_has_is_counted_as_wrong():
+    current = scored(400, 1, 1.0).assign(y=lambda d: d["y"].where(d.index < 300, 7))
+    comparison = compare(scored(400, 0, 1.0), current, schema=Schema(target="y", prediction="p"))
+    assert measured(comparison, "p", "accuracy").statistic == pytest.approx(0.75)
+
+
 def test_segments_are_measured_apart():
     comparison = compare(rows(), rows(seed=1), schema=Schema(segments=("region",)))
     north = measured(comparison, "income", "ks", "region=north")

@@ -7,6 +7,7 @@ first one left, and repeats nothing.
 from __future__ import annotations
 
 import json
+import textwrap
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ from typing import Any, Protocol
 import pandas as pd
 
 from mondrift import demo
-from mondrift.briefing import brief
+from mondrift.briefing import Briefing, brief
 from mondrift.errors import ModelError, RunError
 from mondrift.notify import Channel, Webhook, channels, deliver
 from mondrift.policy import Policy
@@ -28,6 +29,7 @@ from mondrift.run.plan import Monitor, load_monitor
 from mondrift.run.runner import Options, Outcome, run_window
 from mondrift.run.workspace import Workspace
 from mondrift.schema import Schema
+from mondrift.severity import SEVERITIES
 from mondrift.store import Store
 from mondrift.store.runs import config_hash
 from mondrift.window import Window
@@ -35,6 +37,7 @@ from mondrift.window import Window
 MONITOR = "flights_weekly"
 BASELINE = "four weeks of winter"
 _PER_CALL = 10_000
+_INDENT = " " * 5
 
 
 class Say(Protocol):
@@ -63,8 +66,10 @@ def play(store: Store, workspace: Workspace, say: Say) -> Path:
         say(f"     {sent.sent} messages sent, {sent.failed} not taken")
     say("5/5  what was found", step=True)
     history = store.history(monitor.model, monitor=monitor.name)
+    alerts = store.alerts(monitor.model)
     for week, outcome in zip(demo.WEEKS, outcomes, strict=True):
-        tell(week, outcome, brief(outcome.verdict, history=history).headline, say)
+        raised = alerts[alerts["run_id"] == outcome.checked.run.run_id]
+        tell(week, outcome, brief(outcome.verdict, history=history, alerts=raised), say)
     tell_mail(mail, say)
     failed = [outcome.error for outcome in outcomes if outcome.error]
     if failed:
@@ -149,26 +154,31 @@ def _checked(store: Store, monitor: Monitor) -> frozenset[datetime]:
     return frozenset(at.to_pydatetime() for at in done["window_start"])
 
 
-def tell(week: demo.Week, outcome: Outcome, headline: str, say: Say) -> None:
-    """What was found in one week, in plain words, and what there was to find."""
+def tell(week: demo.Week, outcome: Outcome, briefing: Briefing, say: Say) -> None:
+    """What was found in one week, in plain words, and where it is told."""
     say("")
-    say(f"  {week.name}: {headline}.")
-    for alert in outcome.checked.alerts[:1]:
-        say(f"     {alert.severity}: {alert.text}")
+    say(f"  {week.name}: {briefing.headline}.")
+    for line in briefing.ranked[:1]:
+        say(fill_lines(f"{line.severity}: {line.text}"))
     say(f"     {outcome.page}")
 
 
 def tell_mail(mail: Sequence[dict[str, Any]], say: Say) -> None:
-    """What the webhook got."""
+    """What the webhook got, and the gravest message in full."""
     if not mail:
         return
     say("")
-    say(f"  The webhook got {len(mail)} messages; the gravest ones:")
-    ranks = ["critical", "high", "medium", "low"]
-    for body in sorted(mail, key=lambda each: ranks.index(str(each.get("severity", "low"))))[:3]:
-        for line in str(body.get("text", "")).splitlines()[:4]:
-            say(f"     {line}")
-        say("")
+    say(f"  The webhook got {len(mail)} messages, one a week at most. The gravest:")
+    news = [body for body in mail if body["event"] != "recovered"]
+    worst = max(news, key=lambda body: SEVERITIES.index(body["alert"]["severity"]), default=mail[0])
+    for line in str(worst["text"]).splitlines():
+        say(fill_lines(line))
+
+
+def fill_lines(text: str) -> str:
+    """A paragraph, indented, for a terminal."""
+    return textwrap.fill(text, 100, initial_indent=_INDENT, subsequent_indent=_INDENT,
+                         break_long_words=False, break_on_hyphens=False)  # fmt: skip
 
 
 @contextmanager

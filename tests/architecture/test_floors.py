@@ -33,7 +33,7 @@ BELOW = {
     2: (0,),
     3: (0, 1, 2),
     4: (0, 1, 3),
-    5: (0, 1, 3, 4),
+    5: (0, 1, 2, 3, 4),
     6: (0, 1, 2, 3, 4, 5),
 }
 PICTURES = 2
@@ -56,7 +56,7 @@ THIRD_PARTY: dict[int, tuple[set[str], set[str]]] = {
     ),
     6: (
         FRAMES | {"click", "fastapi", "starlette", "pydantic", "ipywidgets", "altair"},
-        {"uvicorn"},
+        {"uvicorn", "yaml"},
     ),
 }
 # A package that only these modules of its floor may import.
