@@ -180,12 +180,12 @@ class Briefing(View):
         """Share of the positive class beside the mean score, per window of the history.
 
         `rows` have the model's timestamp, target and probability; other columns are ignored. Only
-        labelled rows count, so that both lines are about the same rows. Columns: window_start,
-        series, share, n.
+        labelled rows count, so that both lines are about the same rows. Columns: window (its first
+        day, or moment), series, share, n.
         """
         schema = self.verdict.comparison.schema
         target, score, timestamp = schema.target, schema.probability, schema.timestamp
-        empty = pd.DataFrame(columns=["window_start", "series", "share", "n"])
+        empty = pd.DataFrame(columns=["window", "series", "share", "n"])
         if target is None or not isinstance(score, str) or timestamp is None or rows.empty:
             return empty
         starts = pd.DatetimeIndex(sorted(self.history["window_start"].unique()))
@@ -196,7 +196,8 @@ class Briefing(View):
         told = known.groupby("window").agg(
             hit=("hit", "mean"), score=(score, "mean"), n=("hit", "size")
         )
-        shared = {"window_start": starts[told.index], "n": told["n"].to_numpy()}
+        days = [str(at).removesuffix(" 00:00:00") for at in starts[told.index]]
+        shared = {"window": days, "n": told["n"].to_numpy()}
         parts = [
             pd.DataFrame({**shared, "series": name, "share": told[key].to_numpy()})
             for name, key in ((f"share of {target}", "hit"), (f"mean {score}", "score"))

@@ -53,7 +53,7 @@ def performance(before: Rows, after: Rows, segment: str, seed: int) -> list[Meas
 
 def _labels(before: Rows, after: Rows) -> tuple[str, ...]:
     """Every class that either window names, in the order in which they are met."""
-    names = (before.schema.target, before.schema.prediction)
+    names = (before.schema.target or "", before.schema.prediction or "")
     columns = [rows.columns[n] for rows in (before, after) for n in names if n in rows.columns]
     levels = [level for column in columns for level in column.levels]
     known = [*levels, *before.schema.probabilities]

@@ -139,10 +139,11 @@ def test_two_classes_of_which_none_is_known_to_be_positive_still_have_an_accurac
     assert measured(compare(one, other, schema=named), "p", "roc_auc").statistic > 0.8
 
 
-def test_a_class_that_only_the_current_window_has_is_counted_as_wrong():
+def test_a_third_class_of_a_binary_target_is_not_positive_and_told_as_unseen():
     current = scored(400, 1, 1.0).assign(y=lambda d: d["y"].where(d.index < 300, 7))
     comparison = compare(scored(400, 0, 1.0), current, schema=Schema(target="y", prediction="p"))
-    assert measured(comparison, "p", "accuracy").statistic == pytest.approx(0.75)
+    assert measured(comparison, "p", "accuracy").n_current == 400
+    assert measured(comparison, "y", "unseen").statistic == 0.25
 
 
 def test_segments_are_measured_apart():

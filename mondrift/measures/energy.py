@@ -32,7 +32,7 @@ def energy(reference: Summary, current: Summary) -> Result:
     0.81649658
     """
     points, f, g, exact = distribution_functions(reference, current)
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         squared = 2 * float(((f - g)[:-1] ** 2 * np.diff(points)).sum())
     if not math.isfinite(squared):
         return Result.unknown("the values are too large to be subtracted")

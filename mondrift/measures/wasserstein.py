@@ -46,7 +46,7 @@ def wasserstein(reference: Summary, current: Summary) -> Result:
     areas, errors, noises = _areas(reference, current, bins)
     raw, error = float(areas.sum()), float(errors.sum())
     detail = {"raw": raw, "raw_error": error, "scale": bins.scale, "scale_rule": bins.scale_rule}
-    if not np.isfinite(raw):
+    if not np.isfinite(raw + error):
         return Result.unknown("the values are too large to be subtracted")
     if bins.scale == 0.0:
         extremes = {reference.minimum, reference.maximum, current.minimum, current.maximum}
