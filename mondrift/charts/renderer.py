@@ -15,6 +15,9 @@ import altair as alt
 MIME = "application/vnd.vegalite.v5+json"
 SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
 NAME = "mondrift"
+WIDTH = 640
+"""Width of a chart in a notebook's cell, in pixels."""
+FILLS = {"mondrift": {"width": "container"}}
 
 
 def render(spec: dict[str, Any]) -> dict[str, Any]:
@@ -24,7 +27,11 @@ def render(spec: dict[str, Any]) -> dict[str, Any]:
     ['application/vnd.vegalite.v5+json', 'text/plain']
     """
     # A spec of version 6 draws in version 5 too; the name in it only makes the drawer warn.
-    return {MIME: {**spec, "$schema": SCHEMA}, "text/plain": "<chart>"}
+    shown = {**spec, "$schema": SCHEMA}
+    if spec.get("width") == "container":
+        # JupyterLab 4.6 hangs on a container's width; a page reads the mark and fills its own.
+        shown |= {"width": WIDTH, "usermeta": FILLS}
+    return {MIME: shown, "text/plain": "<chart>"}
 
 
 def enable() -> None:

@@ -134,7 +134,7 @@ def _pooled_rarest(total: Counts, enough: float) -> tuple[tuple[int, ...], ...]:
     order = order[total[order] > 0]
     rare = order[total[order] < enough]
     packs = _pooled_in_order(total[rare], enough)
-    columns = [tuple(rare[list(pack)].tolist()) for pack in packs]
+    columns = [tuple(sorted(rare[list(pack)].tolist())) for pack in packs]
     frequent = [(place,) for place in order[len(rare) :].tolist()]
     if len(rare) and not packs and frequent:  # too rare to stand together: join the rarest other
         frequent[0] += tuple(rare.tolist())

@@ -32,6 +32,7 @@ WINSOR = (0.005, 0.995)
 HEAVY = 2.0  # a std of more than this many IQR / 1.349 is called heavy-tailed
 NORMAL_IQR = 1.3489795003921634
 UNSEEN = "(unseen levels)"
+_SAME = 0.99
 
 
 @dataclass(frozen=True)
@@ -168,8 +169,8 @@ def _quantile_cuts(counts: NDArray[np.int64]) -> tuple[int, ...]:
             nearer = wanted - cumulative[before] < cumulative[after] - wanted
             cuts.extend(int(cut) for cut in np.where(nearer, before, after))
     merged = sorted({cut for cut in cuts if cut < len(counts)})
-    full = np.add.reduceat(counts, merged) > 0
-    return (0, *(cut for cut, some in zip(merged[1:], full[1:], strict=True) if some))
+    full = np.flatnonzero(np.add.reduceat(counts, merged))  # an empty stretch joins a neighbour
+    return (0, *(merged[place] for place in full[1:]))
 
 
 def _scale(values: NDArray[np.float64], points: NDArray[np.float64]) -> tuple[float, str]:
@@ -185,7 +186,7 @@ def _scale(values: NDArray[np.float64], points: NDArray[np.float64]) -> tuple[fl
 
 
 def _labels(bins: Bins, values: NDArray[np.float64], cells: NDArray[np.int64]) -> tuple[str, ...]:
-    """A bin that holds one value is called by it, any other by its edges."""
+    """A bin of one value (but for one row in a hundred) is called by it, any other by its edges."""
     edges = bins.edges
     counts = np.bincount(cells, minlength=bins.grid.size)
     fences = [*bins.cuts, bins.grid.size]
@@ -193,8 +194,9 @@ def _labels(bins: Bins, values: NDArray[np.float64], cells: NDArray[np.int64]) -
     for (first, stop), (start, end) in zip(pairwise(fences), pairwise(edges), strict=True):
         within = np.flatnonzero(counts[first:stop]) + first
         held = values[cells == within[0]] if len(within) == 1 else np.zeros(0)
-        if len(held) and held.min() == held.max():
-            texts.append(f"{held[0] + 0.0:.6g}")
+        usual = float(np.median(held)) + 0.0 if len(held) else 0.0
+        if np.count_nonzero(held == usual) > _SAME * len(held):
+            texts.append(f"{usual:.6g}")
         elif start == -np.inf:
             texts.append("all" if end == np.inf else f"< {end:.4g}")
         elif end == np.inf:

@@ -21,6 +21,8 @@ MAX_BYTES = 200_000
 """Budget of one chart's JSON: a histogram takes about 5 kB, 1,000 points of a history 120 kB."""
 MAX_TABLE_ROWS = 200
 STILL_WIDTH = 640
+FILLS = {"mondrift": {"width": "container"}}
+"""The mark of a chart that fills its page (`mondrift.charts.renderer` sets it in notebooks)."""
 ALTAIR_DEFAULT = {"view": {"continuousWidth": 300, "continuousHeight": 300}}
 _COUNTED = re.compile(r"^(view|param|concat|layer)_\d+$")
 _WORDS = {"title", "subtitle", "text", "description", "datasets", "values", "domain", "sort"}
@@ -45,6 +47,8 @@ def clean(spec: Mapping[str, Any], name: str = "") -> dict[str, Any]:
     """
     called = f"Chart {name!r}" if name else "A chart"
     plain: dict[str, Any] = copy.deepcopy(dict(spec))
+    if plain.get("usermeta") == FILLS:
+        plain["width"] = "container"
     for key in ("$schema", "usermeta"):
         plain.pop(key, None)
     _drop_nan(plain)

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mondrift.errors import RunError
-from mondrift.page.index import IndexRun, index_page
+from mondrift.report import IndexRun, index_page
 from mondrift.run.secrecy import leaked
 
 State = Literal["started", "finished", "failed"]

@@ -17,6 +17,7 @@ from typing import Any
 import pandas as pd
 
 from mondrift.briefing import brief
+from mondrift.embedded.place import Place, home
 from mondrift.errors import MondriftError
 from mondrift.run.archive import Archive, Draft, Record, State, failure_page
 from mondrift.run.check import CheckResult, check_held
@@ -222,6 +223,11 @@ def _metrics_text(store: Store, checked: CheckResult) -> str:
 
 
 def _secrets(store: Store, options: Options) -> dict[str, str]:
+    """What must not stand in a file: the settings' secrets, the environment's, our servers'."""
     settings = store.settings
     values = {name: getattr(settings, name) for name in type(settings).model_fields}
-    return known_secrets(values, {**options.environ, **options.environment})
+    secrets = known_secrets(values, {**options.environ, **options.environment})
+    place = Place(settings.mondrift_home or home())
+    if settings.database_url is None and (place.home / "password").exists():
+        secrets.setdefault(place.password, "the embedded servers")
+    return secrets

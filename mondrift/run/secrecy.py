@@ -30,7 +30,7 @@ def known_secrets(
     it is long (a webhook's path is one), else nothing.
     """
     named = [
-        (name, value.get_secret_value())
+        (name.upper(), value.get_secret_value())
         for name, value in settings.items()
         if hasattr(value, "get_secret_value")
     ]
@@ -40,7 +40,7 @@ def known_secrets(
     for name, value in named:
         for secret in _secrets_in(value):
             if len(secret) >= _SHORTEST:
-                found.setdefault(secret, name.upper() if name.islower() else name)
+                found.setdefault(secret, name)
     return found
 
 

@@ -105,9 +105,9 @@ def test_exact_kolmogorov_pvalues_agree(n, m):
     assert pvalues == sorted(pvalues, reverse=True)
 
 
-@pytest.mark.parametrize("n", [2, 10, 50, 140, 141, 500, 2000, 2001, 10_000, 500_000])
+@pytest.mark.parametrize("n", [2, 10, 50, 140, 141, 500, 2000, 2001, 10_000, 100_000])
 def test_one_sample_kolmogorov_pvalues_agree(n):
-    for z in np.linspace(0.2, 4.0, 20):
+    for z in np.linspace(0.2, 4.0, 20 if n < 10_000 else 6):
         distance = min(z / np.sqrt(n), 1.0)
         tolerance = 3e-6 if 140 < n <= 2000 else 2e-8
         theirs = float(stats.kstwo.sf(distance, n))

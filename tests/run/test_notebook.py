@@ -1,0 +1,116 @@
+"""papermill runs a notebook in a kernel of its own; what goes wrong is told, and marked."""
+
+from __future__ import annotations
+
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mondrift.errors import RunError
+from mondrift.run.exporter import export
+from mondrift.run.notebook import Execution, Limits, execute, read_notebook
+from tests.run.notebooks import made
+
+pytestmark = pytest.mark.notebooks
+
+
+def run(tmp_path: Path, *sources: str, **options: Any) -> Execution:
+    parameters = options.pop("parameters", 'x: str = ""  # a text')
+    values = options.pop("values", {})
+    return execute(made(*sources, parameters=parameters), values, folder=tmp_path, **options)
+
+
+def shown(execution: Execution) -> list[str]:
+    """The plain text that the cells left."""
+    return [
+        output.data["text/plain"]
+        for cell in execution.notebook.cells
+        for output in cell.get("outputs", ())
+        if "data" in output
+    ]
+
+
+def test_values_arrive_as_they_are_in_the_folder_with_the_environment(tmp_path: Path) -> None:
+    execution = run(
+        tmp_path, "x", "import os; os.getcwd()", "os.environ['ONLY_HERE']",
+        values={"x": "007"}, environment={"ONLY_HERE": "yes"},
+    )  # fmt: skip
+    assert execution.error == ""
+    assert shown(execution) == ["'007'", repr(str(tmp_path)), "'yes'"]
+    assert "ONLY_HERE" not in os.environ
+
+
+def test_the_given_notebook_is_left_alone(tmp_path: Path) -> None:
+    notebook = made("1 + 1")
+    before = notebook.copy()
+    execute(notebook, {"run_id": "a"}, folder=tmp_path)
+    assert notebook == before
+
+
+def test_nothing_of_the_machine_stays_in_the_file(tmp_path: Path) -> None:
+    failing = "import sys; print('x', file=sys.stderr); open('/somewhere/secret/file.txt')"
+    execution = run(tmp_path, failing)
+    text = str(execution.notebook)
+    assert set(execution.notebook.metadata) == {"kernelspec", "language_info"}
+    assert "papermill" not in str([cell.metadata for cell in execution.notebook.cells[1:2]])
+    for part in (str(tmp_path), "/somewhere/secret", os.path.dirname(os.__file__)):  # noqa: PTH120
+        assert part not in text
+
+
+def test_progress_is_told_cell_by_cell(tmp_path: Path) -> None:
+    said: list[str] = []
+    run(tmp_path, "1", "2", progress=said.append)
+    assert said == ["step 1 of 3", "step 2 of 3", "step 3 of 3"]
+
+
+def test_a_failing_cell_is_told_and_the_rest_not_run(tmp_path: Path) -> None:
+    execution = run(tmp_path, "1 / 0", "'after'")
+    assert execution.error == "ZeroDivisionError: division by zero"
+    assert shown(execution) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "limits", "reason"),
+    [
+        ("import time; time.sleep(60)", Limits(cell=1), "The step took longer than 1 s"),
+        ("import time; time.sleep(60)", Limits(run=3), "The run took longer than 3 s"),
+        ("import os; os.kill(os.getpid(), 9)", Limits(), "The kernel was killed or crashed"),
+    ],
+)
+def test_what_is_ended_or_dies_is_marked_in_its_cell(
+    tmp_path: Path, source: str, limits: Limits, reason: str
+) -> None:
+    began = time.monotonic()
+    execution = run(tmp_path, "'before'", source, "'after'", limits=limits)
+    assert time.monotonic() - began < 30
+    assert execution.error.startswith(reason)
+    assert shown(execution) == ["'before'"]
+    page = export(execution.notebook).to_html()
+    assert "This report could not be finished." in page
+    assert reason in page
+
+
+def test_runs_beside_each_other_do_not_meet(tmp_path: Path) -> None:
+    source = "import os, time; time.sleep(1); (x, os.getpid())"
+    with ThreadPoolExecutor(2) as pool:
+        both = list(pool.map(lambda x: run(tmp_path, source, values={"x": x}), "ab"))
+    texts = [shown(each)[0] for each in both]
+    assert [text[:4] for text in texts] == ["('a'", "('b'"]
+    assert texts[0][4:] != texts[1][4:]
+
+
+def test_no_folder_of_a_kernel_is_left_behind(tmp_path: Path) -> None:
+    execution = run(tmp_path, "import os; os.environ['IPYTHONDIR']")
+    assert not Path(shown(execution)[0].strip("'")).exists()
+
+
+def test_a_notebook_that_is_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="There is no notebook"):
+        read_notebook(tmp_path / "absent.ipynb")
+    (tmp_path / "bad.ipynb").write_text("not JSON")
+    with pytest.raises(RunError, match="is no notebook that can be read"):
+        read_notebook(tmp_path / "bad.ipynb")
