@@ -137,7 +137,7 @@ def _pooled_rarest(total: Counts, enough: float) -> tuple[tuple[int, ...], ...]:
     columns = [tuple(sorted(rare[list(pack)].tolist())) for pack in packs]
     frequent = [(place,) for place in order[len(rare) :].tolist()]
     if len(rare) and not packs and frequent:  # too rare to stand together: join the rarest other
-        frequent[0] += tuple(rare.tolist())
+        frequent[0] = tuple(sorted((*frequent[0], *rare.tolist())))
     return tuple(sorted(columns + frequent))
 
 

@@ -7,6 +7,7 @@ environment, where connections are named. It never gets an address as a paramete
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import copy
 import logging
@@ -99,7 +100,7 @@ def execute(
     steps = _Steps(node, progress)
     with _private_folder() as private:
         kernel = _kernel_class(private, environment or {})
-        with _killed_after(limits.run, kernel) as timer:
+        with _own_event_loop(), _killed_after(limits.run, kernel) as timer:
             error = ""
             try:
                 papermill_engines.execute_notebook_with_engine(
@@ -254,6 +255,21 @@ def _kernel_class(private: Path, environment: Mapping[str, str]) -> type[Any]:
             return spec
 
     return OwnKernel
+
+
+@contextlib.contextmanager
+def _own_event_loop() -> Iterator[None]:
+    """The event loop that Jupyter's libraries would leave open in this thread, closed at the end."""
+    from jupyter_core.utils import ensure_event_loop
+
+    loop = ensure_event_loop()
+    try:
+        yield
+    finally:
+        if not loop.is_running():  # else it is somebody's who called us from within
+            loop.run_until_complete(loop.shutdown_asyncgens())
+            loop.close()
+            asyncio.set_event_loop(None)
 
 
 class _Timer:

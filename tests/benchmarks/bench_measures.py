@@ -105,12 +105,14 @@ def main() -> None:
     n, m = 100_000 // share, 1_000_000 // share
     print(f"reference {n}, current {m}")
     for name, shape in SHAPES.items():
-        ratios(name, [(numeric(shape(random, n)), numeric(shape(random, m)))], 5)
+        alike = [(numeric(shape(random, n)), numeric(shape(random, m))) for _ in range(4)]
+        ratios(f"4 columns, {name}", alike, 3)
     columns = table(random, 20, 5, n, m)
     ratios("20 numeric and 5 categorical", columns, 3)
     memory(columns)
     for width in (25, 100, 1000 // share):
-        ratios(f"{width} columns × {n // 10} rows", table(random, width * 4 // 5, width // 5, n // 10, n // 10), 1)  # fmt: skip
+        columns = table(random, width * 4 // 5, width // 5, n // 10, n // 10)
+        ratios(f"{width} columns × {n // 10} rows", columns, 1)
 
 
 if __name__ == "__main__":
