@@ -6,6 +6,8 @@ text, not as the number 7.
 
 from __future__ import annotations
 
+import gzip
+import json
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -73,7 +75,9 @@ def _tsv(file: Path) -> pd.DataFrame:
 
 
 def _json_lines(file: Path) -> pd.DataFrame:
-    return pd.read_json(file, lines=True, dtype=False, convert_dates=False)
+    opened = gzip.open(file, "rt", encoding="utf-8") if file.suffix == ".gz" else file.open("rt", encoding="utf-8")
+    with opened as lines:
+        return pd.DataFrame([json.loads(line) for line in lines if line.strip()])
 
 
 def _parquet(file: Path) -> pd.DataFrame:

@@ -32,7 +32,9 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def cache(servers: embedded.Servers, settings: Settings, request: pytest.FixtureRequest) -> Iterator[Cache]:  # fmt: skip
+def cache(
+    servers: embedded.Servers, settings: Settings, request: pytest.FixtureRequest
+) -> Iterator[Cache]:
     """A cache with a namespace of its own."""
     cache = Cache(servers.redis_url, request.node.name, settings)
     yield cache
@@ -98,7 +100,10 @@ def test_counters_grow_only_where_a_count_is(
 def test_without_redis_every_look_up_is_a_miss(settings: Settings) -> None:
     cache = Cache(None, "none", settings)
     assert not cache.available
-    assert [cache.remember("alerts", "m", "n", lambda: n, age="hourly") for n in (1, 2)] == [1, 2]
+    assert [cache.remember("alerts", "m", "n", lambda n=n: n, age="hourly") for n in (1, 2)] == [
+        1,
+        2,
+    ]
     cache.add_volumes("m", {1: 1})
     cache.close()
 

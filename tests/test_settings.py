@@ -117,8 +117,12 @@ def test_secrets_do_not_belong_in_the_shared_file(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [("- a\n- b\n", "`key: value`"), ("a: [1\n", "cannot be read"), ("psi: 1\n", "PSI .* no setting")],
-)  # fmt: skip
+    [
+        ("- a\n- b\n", "`key: value`"),
+        ("a: [1\n", "cannot be read"),
+        ("psi: 1\n", "PSI .* no setting"),
+    ],
+)
 def test_a_file_that_cannot_be_used_says_why(folder: Path, content: str, reason: str) -> None:
     (folder / "params" / "thresholds.yaml").write_text(content)
     with pytest.raises(SettingsError, match=reason):

@@ -79,6 +79,8 @@ def homogeneity_test(reference: Counts, current: Counts, *, ordered: bool, seed:
     columns = _pooled_in_order(total, enough) if ordered else _pooled_rarest(total, enough)
     if len(columns) < 2:
         columns = _two_columns(total, ordered)
+    if not all(columns):
+        return Test(0.0, 0, 1.0, "constant", (columns[0],))
     pooled_reference = np.array([reference[list(column)].sum() for column in columns])
     pooled_current = np.array([current[list(column)].sum() for column in columns])
     statistic, df = chi_square_statistic(pooled_reference, pooled_current)
@@ -130,23 +132,32 @@ def _pooled_in_order(total: Counts, enough: float) -> tuple[tuple[int, ...], ...
 
 
 def _pooled_rarest(total: Counts, enough: float) -> tuple[tuple[int, ...], ...]:
-    order = np.argsort(total, kind="stable")
-    order = order[total[order] > 0]
-    rare = order[total[order] < enough]
-    packs = _pooled_in_order(total[rare], enough)
-    columns = [tuple(sorted(rare[list(pack)].tolist())) for pack in packs]
-    frequent = [(place,) for place in order[len(rare) :].tolist()]
-    if len(rare) and not packs and frequent:  # too rare to stand together: join the rarest other
-        frequent[0] = tuple(sorted((*frequent[0], *rare.tolist())))
-    return tuple(sorted(columns + frequent))
+    """Rare columns together, rarest first; those with equal totals are never parted.
+
+    Which of two equal totals comes first would be decided by the cells, and the test would no
+    longer be valid. What is too rare to stand together stays out of the test.
+    """
+    columns = [(place,) for place in np.flatnonzero(total >= enough).tolist()]
+    packs: list[tuple[int, ...]] = []
+    gathered: tuple[int, ...] = ()
+    for size in np.unique(total[(total > 0) & (total < enough)]).tolist():
+        gathered += tuple(np.flatnonzero(total == size).tolist())
+        if total[list(gathered)].sum() >= enough:
+            packs.append(gathered)
+            gathered = ()
+    if gathered and packs:
+        packs[-1] += gathered
+    return tuple(sorted(columns + packs))
 
 
 def _two_columns(total: Counts, ordered: bool) -> tuple[tuple[int, ...], ...]:
-    """The split nearest to the middle, or the most frequent column against the rest."""
+    """The split nearest to the middle, or the most frequent columns against the rest."""
     places = np.flatnonzero(total)
+    if len(places) == 2:
+        return (int(places[0]),), (int(places[1]),)
     if not ordered:
-        top = int(places[np.argmax(total[places])])
-        return (top,), tuple(place for place in places.tolist() if place != top)
+        top = total[places] == total.max()
+        return tuple(places[top].tolist()), tuple(places[~top].tolist())
     share = np.cumsum(total[places])[:-1] / total.sum()
     cut = int(np.argmin(np.abs(share - 0.5))) + 1
     return tuple(places[:cut].tolist()), tuple(places[cut:].tolist())

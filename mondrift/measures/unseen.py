@@ -100,6 +100,7 @@ def permutation_pvalue(rows: int, m: int, n: int, total: Counter[int]) -> float:
     possible = sizes <= m
     sizes, many = sizes[possible], many[possible]
     inside = np.exp(_log_choose(m, sizes) - _log_choose(n + m, sizes))
+    sizes, many, inside = sizes[inside > 0], many[inside > 0], inside[inside > 0]
     if total[1] == n + m:  # every level is a single row: any dealing gives the same
         return 1.0
     bound = _chernoff(rows, sizes, many, inside)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -60,8 +61,9 @@ def test_processes_that_need_the_same_days_and_levels_make_them_once(
     store: Store, database_url: str, model_schema: Schema
 ) -> None:
     store.register_model("together", model_schema, task="regression")
-    with multiprocessing.get_context("spawn").Pool(4) as pool:
-        assert pool.map(_log, [(database_url, worker) for worker in range(8)]) == [300] * 8
+    with ProcessPoolExecutor(4, multiprocessing.get_context("spawn")) as pool:
+        arguments = [(database_url, worker) for worker in range(8)]
+        assert list(pool.map(_log, arguments, timeout=120)) == [300] * 8
     found = store.window("together", START, START + timedelta(days=30))
     assert len(found) == 2400
     expected = pd.concat([_rows(worker) for worker in range(8)]).set_index("id")
@@ -79,8 +81,9 @@ def test_processes_that_log_the_same_ids_store_each_once(
     store: Store, database_url: str, model_schema: Schema
 ) -> None:
     store.register_model("same", model_schema, task="regression")
-    with multiprocessing.get_context("spawn").Pool(4) as pool:
-        results = pool.map(_same, [(database_url, worker) for worker in range(4)])
+    with ProcessPoolExecutor(4, multiprocessing.get_context("spawn")) as pool:
+        arguments = [(database_url, worker) for worker in range(4)]
+        results = list(pool.map(_same, arguments, timeout=120))
     assert sum(stored for stored, _ in results) == 300
     assert sum(duplicates for _, duplicates in results) == 900
     assert len(store.window("same", START, START + timedelta(days=30))) == 300

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
@@ -62,8 +63,8 @@ def _open(url: str) -> str:
 
 
 def test_many_processes_may_open_an_empty_store_at_once(empty_database: str) -> None:
-    with multiprocessing.get_context("spawn").Pool(4) as pool:
-        assert set(pool.map(_open, [empty_database] * 4)) == {schema.needed()}
+    with ProcessPoolExecutor(4, multiprocessing.get_context("spawn")) as pool:
+        assert set(pool.map(_open, [empty_database] * 4, timeout=120)) == {schema.needed()}
 
 
 def test_a_database_with_other_tables_is_left_alone_until_upgraded(empty_database: str) -> None:
