@@ -137,19 +137,17 @@ class Briefing(View):
         comparison = self.verdict.comparison
         return [comparison.plot(name).properties(title=name) for name in self.carriers(top)]
 
-    def statuses(self, last: int = 26) -> pd.DataFrame:
+    def statuses(self) -> pd.DataFrame:
         """One line per column and window, the worst status of its drift: for `charts.overview`."""
         drift = self.history[(self.history["family"] == "drift") & (self.history["segment"] == "")]
         drift = drift[drift["status"] != ""]
-        starts = sorted(drift["window_start"].unique())[-last:]
-        drift = drift[drift["window_start"].isin(starts)]
         rank = drift["status"].map(STATUSES.index)
         return (
             drift.assign(rank=rank, effect=drift["measure"] == "psi")
             .sort_values(["rank", "effect"], kind="stable")
             .drop_duplicates(["column", "window_start"], keep="last")
             .sort_values(["window_start", "rank"], ascending=[False, False], kind="stable")
-            .drop(columns=["rank", "effect"])
+            .drop(columns=["rank", "effect", "reason"])  # words for each cell: half the page
             .reset_index(drop=True)
         )
 
@@ -158,7 +156,7 @@ class Briefing(View):
         rows = self.history[(self.history["measure"] == measure) & (self.history["segment"] == "")]
         if columns is not None:
             rows = rows[rows["column"].isin(columns)]
-        return rows.reset_index(drop=True)
+        return rows.drop(columns="reason").reset_index(drop=True)
 
     def thresholds(self, measure: str) -> pd.DataFrame:
         """Where `measure` becomes a warning and an alarm; no rows for one without thresholds."""
@@ -222,6 +220,7 @@ def brief(
     *,
     history: pd.DataFrame | None = None,
     alerts: pd.DataFrame | None = None,
+    last: int | None = None,
     zone: str = "UTC",
 ) -> Briefing:
     """Tell a verdict for people.
@@ -231,6 +230,7 @@ def brief(
     history : `store.history(model, monitor=…)`; None: the verdict's own window only.
     alerts : `store.alerts(model)` of this run: columns severity, title, text; None: those that the
         default rules raise.
+    last : so many windows, up to the verdict's, are shown; None: all of the history.
     zone : IANA zone in which windows are dated.
 
     >>> import pandas as pd, mondrift as md
@@ -245,6 +245,8 @@ def brief(
     if history is not None and start is not None:
         past = past[past["window_start"] <= start]
         since = moving_since(past, verdict.policy, start)
+    if last is not None:
+        past = past[past["window_start"].isin(sorted(past["window_start"].unique())[-last:])]
     if alerts is None:
         raised = alerts_for(verdict, since=since)
         told = tuple(Told(each.severity, each.title, each.text) for each in raised)

@@ -104,6 +104,9 @@ class Settings(BaseSettings):
     alert_webhook_url: _HttpUrl | None = Field(
         None, description="of the form https://host/path or http://host/path"
     )
+    alert_webhook_secret: SecretStr | None = Field(
+        default=None, min_length=8, description="a text of at least 8 characters"
+    )
     alert_email: _Email | None = Field(None, description="of the form name@host")
     report_base_url: _BaseUrl | None = Field(
         None, description="of the form https://host/path, http://host/path or file:///path"
@@ -204,7 +207,12 @@ def _from_file(path: Path) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value is not None}
 
 
-_SECRETS = frozenset({"database_url", "database_replica_url", "redis_url", "alert_webhook_url"})
+_SECRETS = frozenset(
+    {
+        *("database_url", "database_replica_url", "redis_url"),
+        *("alert_webhook_url", "alert_webhook_secret"),
+    }
+)
 
 
 def _complaints(
@@ -231,7 +239,8 @@ def _shown(value: object) -> str:
     if value is None:
         return "not set"
     if isinstance(value, SecretStr):
-        return _masked(value.get_secret_value())
+        text = value.get_secret_value()
+        return _masked(text) if "://" in text else "***"
     return str(value)
 
 

@@ -236,11 +236,22 @@ def test_a_report_that_fails_ends_with_1_and_says_where_it_is_told(
     shop: dict[str, str], folder: Path
 ) -> None:
     call("log", "shop", "rows.csv", env=shop)
-    call("baseline", "register", "shop", "--window", "2024-01-01T00:00Z", "2024-01-01T20:00Z", env=shop)
+    call(
+        "baseline",
+        "register",
+        "shop",
+        "--window",
+        "2024-01-01T00:00Z",
+        "2024-01-01T20:00Z",
+        env=shop,
+    )
     save(made("1 / 0"), folder / "notebooks" / "small.ipynb")
     result = call("run", "daily", env=shop)
     assert result.exit_code == 1
-    assert "The report failed: ZeroDivisionError: division by zero (told in reports/daily/" in result.output
+    assert (
+        "The report failed: ZeroDivisionError: division by zero (told in reports/daily/"
+        in result.output
+    )
     assert "Traceback" not in result.output
 
 

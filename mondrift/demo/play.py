@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import textwrap
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -169,10 +169,13 @@ def tell_mail(mail: Sequence[dict[str, Any]], say: Say) -> None:
         return
     say("")
     say(f"  The webhook got {len(mail)} messages, one a week at most. The gravest:")
-    news = [body for body in mail if body["event"] != "recovered"]
-    worst = max(news, key=lambda body: SEVERITIES.index(body["alert"]["severity"]), default=mail[0])
+    worst = max(mail, key=lambda body: _weight(body["alert"], body["event"]))
     for line in str(worst["text"]).splitlines():
         say(fill_lines(line))
+
+
+def _weight(alert: Mapping[str, Any], event: str) -> tuple[bool, bool, int]:
+    return event != "recovered", bool(alert["report_url"]), SEVERITIES.index(alert["severity"])
 
 
 def fill_lines(text: str) -> str:

@@ -31,6 +31,7 @@ PACK = 0.05  # share of the rows that a group of rarer levels collects
 WINSOR = (0.005, 0.995)
 HEAVY = 2.0  # a std of more than this many IQR / 1.349 is called heavy-tailed
 NORMAL_IQR = 1.3489795003921634
+_NOISE = 2.0**-20  # an IQR below this share of the std is that of a spike, no scale
 UNSEEN = "(unseen levels)"
 _SAME = 0.99
 
@@ -180,7 +181,7 @@ def _scale(values: NDArray[np.float64], points: NDArray[np.float64]) -> tuple[fl
         robust = float(points[15] - points[5]) / NORMAL_IQR
     if points[0] == points[-1]:
         return 0.0, "constant"
-    if not std <= HEAVY * robust and 0 < robust < np.inf:
+    if not std <= HEAVY * robust and robust < np.inf and (robust > _NOISE * std or std == np.inf):
         return robust, "IQR / 1.349"
     return (std, "std") if np.isfinite(std) else (0.0, "overflow")
 

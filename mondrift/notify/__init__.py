@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-from pydantic import SecretStr
-
 from mondrift.notify.delivery import Channel, Delivered, deliver
 from mondrift.notify.webhook import Webhook, payload
 from mondrift.settings import Settings
@@ -18,6 +16,6 @@ def channels(settings: Settings) -> dict[str, Channel]:
     """{name: channel} of every channel that the settings give an address for."""
     if settings.alert_webhook_url is None:
         return {}
-    key: SecretStr | None = getattr(settings, "alert_webhook_secret", None)
-    url = settings.alert_webhook_url.get_secret_value()
-    return {"webhook": Webhook(url, secret=key.get_secret_value() if key else "")}
+    url, key = settings.alert_webhook_url, settings.alert_webhook_secret
+    secret = key.get_secret_value() if key else ""
+    return {"webhook": Webhook(url.get_secret_value(), secret=secret)}

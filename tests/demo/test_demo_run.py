@@ -109,7 +109,10 @@ def test_performance_is_what_scikit_learn_found(played: Played, monday: str) -> 
 def test_drift_is_what_scipy_found(played: Played, monday: str) -> None:
     comparison = played.verdict(monday).comparison
     for column, expected in EXPECTED["weeks"][monday]["numeric"].items():
-        assert value(comparison, "ks", column) == pytest.approx(expected["ks"], abs=1e-6), column
+        found = value(comparison, "ks", column)
+        assert found == pytest.approx(expected["ks"]["statistic"], abs=1e-6), column
+        found = value(comparison, "wasserstein", column)
+        assert found == pytest.approx(expected["wasserstein"], rel=0.02, abs=0.002), column
 
 
 @pytest.mark.parametrize(
@@ -176,6 +179,7 @@ def test_the_webhook_got_what_a_report_explains(played: Played) -> None:
     assert f"The webhook got {len(outbox)} messages" in told
     gravest = told.split("The gravest:")[1]
     assert "[critical] flights: accuracy fell by" in gravest
+    assert "report.html" in gravest
 
 
 def test_nothing_of_this_machine_or_its_secrets_is_in_the_archive(

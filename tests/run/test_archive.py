@@ -85,7 +85,9 @@ def test_a_line_cut_short_does_not_hide_the_others(archive: Archive) -> None:
 
 def test_a_secret_is_withheld_and_named_by_its_setting(archive: Archive) -> None:
     draft = archive.begin(RECORD, {"hunter22": "DATABASE_URL"})
-    with pytest.raises(RunError, match="report.html was withheld: it holds the secret of DATABASE_"):
+    with pytest.raises(
+        RunError, match="report.html was withheld: it holds the secret of DATABASE_"
+    ):
         draft.write("report.html", "as ann:hunter22@db")
     assert "report.html" not in names(archive.folder / "weekly" / ".0001")
 
@@ -108,10 +110,14 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 def test_what_a_killed_process_left_becomes_a_readable_page(archive: Archive) -> None:
     root = Path(__file__).parents[2]
-    done = subprocess.run([sys.executable, "-c", KILLED, str(archive.folder)], cwd=root, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, str(archive.folder)], cwd=root, check=False
+    )
     assert done.returncode == -9
     crashed = archive.reconcile("weekly")
-    assert [(each.run_id, each.state, each.error) for each in crashed] == [("0001", "failed", CRASHED)]
+    assert [(each.run_id, each.state, each.error) for each in crashed] == [
+        ("0001", "failed", CRASHED)
+    ]
     page = (archive.folder / "weekly" / "0001" / "report.html").read_text()
     assert CRASHED in page
     assert "mondrift run weekly" in page

@@ -35,7 +35,9 @@ def test_a_notebook_without_the_cell_has_no_parameters() -> None:
     assert parameters_of(notebook, "x") == ()
 
 
-@pytest.mark.parametrize("line", ["x = 1", "x: list = [1]", "x: int = 'a'", "x: int = f()", "x: int"])
+@pytest.mark.parametrize(
+    "line", ["x = 1", "x: list = [1]", "x: int = 'a'", "x: int = f()", "x: int"]
+)
 def test_a_line_of_another_form_is_refused(line: str) -> None:
     with pytest.raises(RunError, match="not of the form"):
         declared(line)

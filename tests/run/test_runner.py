@@ -91,7 +91,9 @@ def test_a_run_leaves_four_files_and_a_finished_record(
     record = json.loads((folder / "run.json").read_text())
     assert (record["state"], record["rows"], record["notebook"]) == ("finished", 300, "small")
     assert json.loads((folder / "metrics.json").read_text())["monitoring_period"]["n_batches"] == 1
-    assert f"{monitor.name}/{run.run_id}/report.html" in (workspace.reports / "index.html").read_text()
+    assert (
+        f"{monitor.name}/{run.run_id}/report.html" in (workspace.reports / "index.html").read_text()
+    )
 
 
 def test_the_same_again_is_a_no_op_and_late_labels_the_next_revision(
@@ -124,7 +126,9 @@ def test_a_window_without_labels_and_one_without_rows_are_reported(
     outcome = run_window(store, monitor, monitor.window("2024-01-05"), workspace, options)
     assert outcome.error == ""
     assert outcome.verdict.status == "inconclusive"
-    accuracy = [f for f in done(store, monitor, workspace).verdict.findings if f.check == "accuracy"]
+    accuracy = [
+        f for f in done(store, monitor, workspace).verdict.findings if f.check == "accuracy"
+    ]
     assert [f.status for f in accuracy] == ["inconclusive"]
 
 
