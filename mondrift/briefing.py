@@ -234,8 +234,8 @@ def brief(
     zone : IANA zone in which windows are dated.
 
     >>> import pandas as pd, mondrift as md
-    >>> reference = pd.DataFrame({"x": range(1000)})
-    >>> brief(md.judge(md.compare(reference, reference + 400))).headline
+    >>> reference = pd.DataFrame({"x": [i / 7 for i in range(1000)]})
+    >>> brief(md.judge(md.compare(reference, reference + 50))).headline
     'X moved; whether it does harm is not known'
     """
     comparison = verdict.comparison

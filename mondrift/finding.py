@@ -151,10 +151,11 @@ def _one_pvalue(by: _ByMeasure) -> float:
 
 
 def effect(each: Measurement) -> float:
-    """The effect held against a threshold: PSI less its bias where it can be estimated."""
-    if each.measure != "psi":
-        return each.statistic
-    corrected = each.detail.get("corrected")
+    """The effect held against a threshold: PSI and total variation less their bias.
+
+    NaN where a bias cannot be estimated: too few rows for so many groups.
+    """
+    corrected = each.detail.get("corrected", each.statistic)
     return math.nan if corrected is None else float(corrected)
 
 

@@ -75,9 +75,9 @@ def _tsv(file: Path) -> pd.DataFrame:
 
 
 def _json_lines(file: Path) -> pd.DataFrame:
-    opened = gzip.open(file, "rt", encoding="utf-8") if file.suffix == ".gz" else file.open("rt", encoding="utf-8")
-    with opened as lines:
-        return pd.DataFrame([json.loads(line) for line in lines if line.strip()])
+    packed = file.suffix.lower() == ".gz"
+    text = gzip.decompress(file.read_bytes()) if packed else file.read_bytes()
+    return pd.DataFrame([json.loads(line) for line in text.splitlines() if line.strip()])
 
 
 def _parquet(file: Path) -> pd.DataFrame:

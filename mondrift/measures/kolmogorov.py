@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-EXACT = 1_000_000  # reference rows × current rows up to which every path is counted
+EXACT = 100_000  # reference rows × current rows up to which every path is counted
 _MATRIX = 2000  # effective size up to which Durbin's matrix is raised to that power
 
 

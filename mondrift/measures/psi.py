@@ -48,9 +48,11 @@ def psi(reference: Summary, current: Summary) -> Result:
     }
     statistic = population_stability(f[some], g[some])
     detail: dict[str, object] = {"bins": int(some.sum()), **empty}
+    if reference.layout.kind == "categorical":
+        some[-1] = False
     f, g = _grouped(f[some], g[some])
     n, m, bins = f.sum(), g.sum(), len(f)
-    if bins < 2 or m * (f[f > 0].min() / n) < EXPECTED:
+    if bins < 2 or not n or m * (f[f > 0].min() / n) < EXPECTED:
         unknown = {"estimable": False, "corrected": None, "corrected_raw": None}
         return Result(statistic, detail={**detail, **unknown})
     noise = 1 / n + 1 / m

@@ -259,17 +259,17 @@ def _kernel_class(private: Path, environment: Mapping[str, str]) -> type[Any]:
 
 @contextlib.contextmanager
 def _own_event_loop() -> Iterator[None]:
-    """The event loop that Jupyter's libraries would leave open in this thread, closed at the end."""
-    from jupyter_core.utils import ensure_event_loop
-
-    loop = ensure_event_loop()
+    """Close the event loop that Jupyter's libraries make in this thread and leave open."""
+    outer = asyncio.new_event_loop()
+    asyncio.set_event_loop(outer)
     try:
         yield
     finally:
-        if not loop.is_running():  # else it is somebody's who called us from within
-            loop.run_until_complete(loop.shutdown_asyncgens())
-            loop.close()
-            asyncio.set_event_loop(None)
+        for loop in {outer, asyncio.get_event_loop()}:
+            if not loop.is_running() and not loop.is_closed():
+                loop.run_until_complete(loop.shutdown_asyncgens())
+                loop.close()
+        asyncio.set_event_loop(None)
 
 
 class _Timer:

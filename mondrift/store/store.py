@@ -9,7 +9,6 @@ from types import TracebackType
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Engine, select, text
 
 from mondrift import embedded
 from mondrift.cache import Cache
@@ -32,15 +31,15 @@ from mondrift.store import (
     windows,
 )
 from mondrift.store.baselines import Baseline
-from mondrift.store.connect import engine_for, masked, told
+from mondrift.store.connect import engine_for, masked
 from mondrift.store.database import Database, utc_now
 from mondrift.store.labels import LabelResult
 from mondrift.store.log import LogResult
 from mondrift.store.models import Clock, Model, Task
+from mondrift.store.opening import opened
 from mondrift.store.outbox import Outbox
 from mondrift.store.results import Message
 from mondrift.store.runs import Run
-from mondrift.store.tables import store_info
 from mondrift.verdict import Verdict
 from mondrift.window import Window
 
@@ -88,31 +87,13 @@ class Store:
             servers = embedded.attach(settings.mondrift_home, redis=redis_url is None)
             url, redis_url = servers.database_url, redis_url or servers.redis_url
         try:
-            return cls._opened(url, redis_url, settings, clock, servers)
+            owned = servers is not None
+            database = opened(url, redis_url, settings, clock, owned=owned)
+            return cls(database, settings, servers)
         except BaseException:
             if servers is not None:
                 servers.close()
             raise
-
-    @classmethod
-    def _opened(
-        cls,
-        url: str,
-        redis_url: str | None,
-        settings: Settings,
-        clock: Callable[[], datetime],
-        servers: embedded.Servers | None,
-    ) -> Store:
-        engine = engine_for(url)
-        replica = secret(settings.database_replica_url)
-        try:
-            schema.prepare(engine, owned=servers is not None)
-            cache = Cache(redis_url, _namespace(engine), settings)
-        except BaseException:
-            engine.dispose()
-            raise
-        reader = engine if replica is None else engine_for(replica)
-        return cls(Database(engine, reader, clock, cache), settings, servers)
 
     @staticmethod
     def migrate(url: str) -> str:
@@ -293,6 +274,13 @@ class Store:
         """Rows per period ("15min", "1h", "1D", UTC) in [start, end): columns start, n."""
         return volumes.volume(self._db, self.model(model_id), start, end, every)
 
+    def live_volume(self, model_id: str, *, hours: int = 24) -> pd.DataFrame:
+        """Rows of the last whole hours and of this one: columns start, n; for dashboards.
+
+        From live counters in the cache, so up to five minutes behind; `volume` is exact.
+        """
+        return volumes.live(self._db, self.model(model_id), hours)
+
     # Runs and results
 
     def running(self, monitor: str) -> AbstractContextManager[None]:
@@ -395,13 +383,3 @@ class Store:
     def audit(self, model_id: str | None = None) -> pd.DataFrame:
         """Who registered or changed what: at, who, action, subject, before, after."""
         return audit.to_frame(self._db, model_id)
-
-
-def _namespace(engine: Engine) -> str:
-    """Which store this is, for the cache: a copy of its database is another one."""
-    query = select(
-        store_info.c.store_id,
-        text("(SELECT oid FROM pg_database WHERE datname = current_database())"),
-    )
-    with told(engine), engine.connect() as connection:
-        return ":".join(str(part) for part in connection.execute(query).one())

@@ -1,4 +1,4 @@
-"""How many rows came when: counted in PostgreSQL; whole recent hours remembered in the cache."""
+"""How many rows came when: counted in PostgreSQL; recent hours live in the cache."""
 
 from __future__ import annotations
 
@@ -33,6 +33,27 @@ def volume(db: Database, model: Model, start: datetime, end: datetime, every: st
     frame = pd.DataFrame([tuple(row) for row in rows], columns=["start", "n"])
     frame["start"] = pd.to_datetime(frame["start"], utc=True).dt.as_unit("us")
     return frame.astype({"n": "int64"})
+
+
+def live(db: Database, model: Model, hours: int) -> pd.DataFrame:
+    """Rows of the last hours, from counters that `log` moves; see `Store.live_volume`."""
+    if hours < 1:
+        raise WindowError(f"hours is {hours}; it must be at least 1.")
+    now = latest(db, model) if model.clock == "data" else db.clock()
+    if now is None:
+        return pd.DataFrame({"start": pd.to_datetime([], utc=True), "n": []})
+    this = now.replace(minute=0, second=0, microsecond=0)
+    starts = [this - timedelta(hours=back) for back in range(hours, -1, -1)]
+    counts = [_hour(db, model, start) for start in starts]
+    return pd.DataFrame({"start": pd.to_datetime(starts, utc=True).as_unit("us"), "n": counts})
+
+
+def _hour(db: Database, model: Model, start: datetime) -> int:
+    def count() -> int:
+        return int(volume(db, model, start, start + timedelta(hours=1), "1h")["n"].iloc[0])
+
+    number = to_microseconds(start, "start") // 3_600_000_000
+    return db.cache.remember("volume", model.model_id, str(number), count, age="realtime")
 
 
 def latest(db: Database, model: Model) -> datetime | None:

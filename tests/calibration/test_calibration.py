@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
+import math
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 import mondrift
 from mondrift.measures import Column, fit_layout, summarize
 from mondrift.measures.contingency import homogeneity_test
+from mondrift.measures.missing import changed_share
 from tests.calibration import render, table
 from tests.calibration.simulate import (
     CHANGES,
@@ -21,6 +23,7 @@ from tests.calibration.simulate import (
     UNDECIDED,
     UNUSED,
     Kind,
+    Measured,
     flagged,
     measured,
     pair,
@@ -40,7 +43,7 @@ def _cells(column: Column) -> pd.Series:
 
 def _both_ways(
     kinds: dict[str, tuple[Kind, Kind]], sizes: tuple[int, int], seed: int
-) -> tuple[mondrift.Comparison, list[tuple[mondrift.Measurement, ...]]]:
+) -> tuple[mondrift.Comparison, list[Measured]]:
     rng = np.random.default_rng(seed)
     before = {name: kind.column(name, rng, sizes[0]) for name, (kind, _) in kinds.items()}
     after = {name: kind.column(name, rng, sizes[1]) for name, (_, kind) in kinds.items()}
@@ -105,26 +108,56 @@ def test_pooling_rare_levels_looks_at_the_margins_only(levels: int, sizes: tuple
     assert render.clopper_pearson(rejected, times)[0] <= render.RATE
 
 
+@pytest.mark.parametrize("columns", [1, 20, 150])
+@pytest.mark.parametrize(("n", "m", "share"), [(1000, 100, 0.05), (1000, 2000, 0.02)])
+def test_two_shares_keep_the_rate_however_many_columns(
+    n: int, m: int, share: float, columns: int
+) -> None:
+    """Exact: every pair of counts that can occur, with its probability."""
+    x, y = (_likely(size, share) for size in (n, m))
+    rejected = sum(
+        p * q
+        for a, p in x.items()
+        for b, q in y.items()
+        if (changed_share(a, n, b, m).pvalue or 0.0) < render.RATE / columns
+    )
+    assert 1 - (1 - rejected) ** columns <= 1.05 * render.RATE
+
+
+def _likely(n: int, share: float) -> dict[int, float]:
+    """Binomial probabilities of the counts within five standard deviations."""
+    middle, reach = n * share, 5 * math.sqrt(n * share * (1 - share))
+    counts = np.arange(max(0, int(middle - reach)), min(n, int(middle + reach)) + 1)
+    return dict(zip(counts.tolist(), stats.binom.pmf(counts, n, share).tolist(), strict=True))
+
+
 def test_a_hundredth_of_sigma_never_matters_even_in_a_million_rows() -> None:
     counts = table.tiny_changes((1_000_000, 1_000_000), 0)
     assert [key for key, hits in counts.items() if hits and "default" in key] == []
 
 
-@pytest.mark.parametrize(("columns", "stated"), [(1, 0.90), (20, 0.60), (150, 0.45)])
-def test_half_a_sigma_is_found_in_a_hundred_rows(columns: int, stated: float) -> None:
-    rng = np.random.default_rng(columns)
-    sizes, times = (1000, 100), 200
-    others = [
-        pair(kind, kind, rng, sizes, f"{label} {place}")
+@pytest.fixture(scope="module")
+def clean() -> list[Measured]:
+    """Columns of every kind without drift, 100 rows against 1000."""
+    rng = np.random.default_rng(150)
+    return [
+        pair(kind, kind, rng, (1000, 100), f"{label} {place}")
         for label, kind in KINDS.items()
         for place in range(table.SHARE)
     ]
-    found = Counter[bool]()
+
+
+@pytest.mark.parametrize(("columns", "stated"), [(1, 0.90), (20, 0.60), (150, 0.45)])
+def test_half_a_sigma_is_found_in_a_hundred_rows(
+    clean: list[Measured], columns: int, stated: float
+) -> None:
+    rng = np.random.default_rng(columns)
+    sizes, times, found = (1000, 100), 200, 0
     for _ in range(times):
-        chosen = rng.choice(len(others), columns - 1, replace=False)
-        window = [pair(*CHANGES["0.5 σ"], rng, sizes, "changed"), *(others[at] for at in chosen)]
-        found["changed" in flagged(window, POLICIES["default"], sizes).get("drift", ())] += 1
-    assert render.clopper_pearson(found[True], times)[1] >= stated
+        others = rng.choice(len(clean), columns - 1, replace=False)
+        window = [pair(*CHANGES["0.5 σ"], rng, sizes, "changed"), *(clean[at] for at in others)]
+        found += "changed" in flagged(window, POLICIES["default"], sizes).get("drift", ())
+    assert render.clopper_pearson(found, times)[1] >= stated
 
 
 def test_the_page_is_made_of_the_counts() -> None:

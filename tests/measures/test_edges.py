@@ -165,7 +165,7 @@ def test_measures_refuse_foreign_kinds_and_layouts():
 def test_pooled_columns_are_named_and_small_tables_exact():
     reference = categorical(["a"] * 500 + ["b"] * 440 + ["c"] * 32 + ["d"] * 28)
     result = measured("chi_square", reference, categorical(["a"] * 50 + ["b"] * 50))
-    assert result.detail["pooled_into"] == [["c", "d"]] and result.detail["pooled"] == 2
+    assert [sorted(each) for each in result.detail["pooled_into"]] == [["c", "d"]]
     tiny = measured("chi_square", reference, categorical(["a", "b", "c"]))
     assert tiny.detail["method"] == "exact"
 

@@ -387,3 +387,18 @@ def test_latency_version_segments_and_class_probabilities_are_kept(store: Store)
     assert back["ms"].iloc[0] == 12.5
     assert back["ms"].isna().tolist() == [False, True]
     assert back["model"].isna().tolist() == [False, True]
+
+
+def test_live_volume_follows_the_rows_that_are_logged(
+    store: Store, schema: Schema, make_rows: Rows
+) -> None:
+    store.register_model("live", schema, task="binary", clock="data")
+    assert len(store.live_volume("live")) == 0
+    store.log("live", make_rows(90))
+    assert store.live_volume("live", hours=1)["n"].tolist() == [60, 30]
+    store.log("live", make_rows(10, start=START + timedelta(hours=1)))
+    hits = store.cache.counts.hits
+    found = store.live_volume("live", hours=1)
+    assert found["n"].tolist() == [60, 40]
+    assert found["start"].tolist() == [START, START + timedelta(hours=1)]
+    assert store.cache.counts.hits == hits + 2
