@@ -17,6 +17,7 @@ import pandas as pd
 from mondrift.errors import ColumnError, ExtraError, InputError, shown
 
 _LEADING_ZERO = re.compile(r"-?0\d+")
+_OFFSET = re.compile(r"(?:Z|[+-]\d{2}:?\d{2})$")
 _PEEKED = 10_000  # rows in which codes with a leading zero are looked for
 
 
@@ -98,25 +99,24 @@ _READERS: Mapping[str, Callable[[Path], pd.DataFrame]] = {
 
 def _moments(column: pd.Series, zone: str, file: Path) -> pd.Series:
     """A column of timestamps in UTC."""
-    texts = not pd.api.types.is_datetime64_any_dtype(column.dtype)
-    try:
-        parsed = pd.to_datetime(column, format="ISO8601") if texts else column
-    except (ValueError, TypeError):
-        try:  # several offsets in one column: only as UTC are they one kind
-            return pd.to_datetime(column, format="ISO8601", utc=True)
+    zoned = getattr(column.dtype, "tz", None) is not None
+    if not pd.api.types.is_datetime64_any_dtype(column.dtype):
+        zoned = bool(column.dropna().astype("str").str.contains(_OFFSET).all())
+        try:
+            column = pd.to_datetime(column, format="ISO8601", utc=zoned)
         except (ValueError, TypeError) as error:
             raise InputError(
                 f"Column {column.name!r} of {str(file)!r} holds no ISO 8601 timestamps: {error}"
             ) from None
-    if parsed.dt.tz is not None:
-        return parsed.dt.tz_convert("UTC")
+    if zoned:
+        return column.dt.tz_convert("UTC")
     if not zone:
         raise InputError(
             f"Column {column.name!r} of {str(file)!r} has timestamps without a time zone. Say "
             "which one they are in: --zone UTC, or --zone Europe/Berlin."
         )
     try:
-        return parsed.dt.tz_localize(zone).dt.tz_convert("UTC")
+        return column.dt.tz_localize(zone).dt.tz_convert("UTC")
     except Exception as error:  # noqa: BLE001  (zoneinfo's and pandas' several complaints)
         raise InputError(
             f"Column {column.name!r} cannot be read in zone {zone!r}: {error}"

@@ -1,7 +1,7 @@
 """The page `docs/calibration.md`, made from the counts alone.
 
-Every rate stands with its 95 % Clopper-Pearson interval and the number of windows behind it; what
-was not simulated is a dash.
+Every rate stands with its 95 % Clopper-Pearson interval and the number of windows behind it. What
+was not simulated, or in too few windows, is not shown.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from typing import Any
 from scipy import special
 
 RATE = 0.01  # stated, per family of findings
+LEAST = 100  # windows below which a rate says nothing and is left out
+BASELINES = 10  # the same for baselines
 CHECKS = {
     "drift": "drift",
     "missing": "missing",
@@ -76,9 +78,10 @@ def _head(stored: Mapping[str, Any], counts: Counts) -> str:
 
 Made by `make calibrate`; do not edit. {windows:,} windows were compared and judged, all rows
 independent, with a fresh reference for every column (but for the last table). Rates are in per
-cent, with 95 % Clopper-Pearson intervals in brackets; a dash was not simulated. "Flagged" is
-`warning` or `alarm`. Counts: `calibration.json` (seed {stored["seed"]}, sources
-`{stored["sources"]}`).
+cent, with 95 % Clopper-Pearson intervals in brackets; rates from fewer than {LEAST} windows are
+left out. "Flagged" is `warning` or `alarm`. Not simulated: infinite values, and rows that depend
+on each other. Counts: `calibration.json` (seed {stored["seed"]}, statistics
+`{stored["sources"]}`); more time adds windows and narrows the intervals.
 
 **The promise.** Without drift, any column of a window is flagged with probability of at most 1 %
 per family of findings, under the default policy. Of {cells} × {len(CHECKS) - 1} cells, {len(over)}
@@ -161,7 +164,7 @@ def _changes(text: str, counts: Counts, wanted: Callable[[Sequence[int]], bool])
 
 
 def _successive(counts: Counts) -> str:
-    keys = _cells(counts, "successive")
+    keys = [k for k in _cells(counts, "successive") if counts["baselines", *k[1:]] >= BASELINES]
     if not keys:
         return ""
     text = """## Many windows on one baseline
@@ -184,7 +187,7 @@ A baseline is estimated once, and its luck stays: alarms of successive windows a
 
 
 def _cells(counts: Counts, table: str) -> list[Key]:
-    keys = [key for key in counts if key[:2] == ("windows", table)]
+    keys = [k for k, many in counts.items() if k[:2] == ("windows", table) and many >= LEAST]
     return sorted(keys, key=lambda key: (key[2], key[3]))
 
 
