@@ -26,21 +26,21 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from mondrift.comparing import compare
-from mondrift.comparison import Comparison
-from mondrift.errors import MondriftError, VerdictError
-from mondrift.finding import Finding
-from mondrift.histogram import Histogram
-from mondrift.measurement import Measurement
-from mondrift.policy import Policy, Threshold
-from mondrift.schema import Schema
-from mondrift.verdict import Verdict, judge
-from mondrift.window import Window, chunk
-
 if TYPE_CHECKING:
     from mondrift import charts
+    from mondrift.briefing import brief
+    from mondrift.comparing import compare
+    from mondrift.comparison import Comparison
+    from mondrift.errors import MondriftError, VerdictError
+    from mondrift.finding import Finding
+    from mondrift.histogram import Histogram
+    from mondrift.measurement import Measurement
+    from mondrift.policy import Policy, Threshold
     from mondrift.report import Report
+    from mondrift.schema import Schema
     from mondrift.store import Store
+    from mondrift.verdict import Verdict, judge
+    from mondrift.window import Window, chunk
 
 __version__ = "0.1.0"
 
@@ -58,21 +58,43 @@ __all__ = [
     "Verdict",
     "VerdictError",
     "Window",
+    "brief",
     "charts",
     "chunk",
     "compare",
     "judge",
 ]
 
-#: Loaded when first asked for, so that a first look at two DataFrames stays light.
-_LATER = {"Report": "mondrift.report", "Store": "mondrift.store"}
+#: Where each public name lives. A name is loaded when it is first asked for, so that importing
+#: mondrift costs nothing, and a first look at two frames loads neither SQLAlchemy nor Altair.
+_HOMES = {
+    "Comparison": "comparison",
+    "Finding": "finding",
+    "Histogram": "histogram",
+    "Measurement": "measurement",
+    "MondriftError": "errors",
+    "Policy": "policy",
+    "Report": "report",
+    "Schema": "schema",
+    "Store": "store",
+    "Threshold": "policy",
+    "Verdict": "verdict",
+    "VerdictError": "errors",
+    "Window": "window",
+    "brief": "briefing",
+    "chunk": "window",
+    "compare": "comparing",
+    "judge": "verdict",
+}
 
 
 def __getattr__(name: str) -> Any:
     if name == "charts":
         return import_module("mondrift.charts")
-    if name in _LATER:
-        return getattr(import_module(_LATER[name]), name)
+    if name in _HOMES:
+        value = getattr(import_module(f"mondrift.{_HOMES[name]}"), name)
+        globals()[name] = value
+        return value
     raise AttributeError(f"module 'mondrift' has no attribute {name!r}; it has {__all__}")
 
 

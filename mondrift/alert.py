@@ -81,7 +81,7 @@ def alerts_for(
     has moved.
     """
     rules = rules or AlertRules()
-    diagnosis = diagnose(verdict, since=since, expected=rules.expected)
+    diagnosis = diagnose(verdict, since=since)
     alerts = []
     for kind, make in _KINDS.items():
         draft = make(verdict, diagnosis, rules)
@@ -223,7 +223,7 @@ def _quality(verdict: Verdict, _: Diagnosis, rules: AlertRules) -> _Draft | None
         f
         for f in verdict.flagged("quality")
         if not f.segment
-        and not (f.check == "out_of_range" and (f.group or f.column) in rules.expected)
+        and not (f.check == "out_of_range" and verdict.policy.why_expected(f.column))
     )
     if not found:
         return None

@@ -96,7 +96,9 @@ class Briefing(View):
         if performance is None or performance.status == "inconclusive":
             return _capital(f"{names} moved; whether it does harm is not known")
         word = "rose to" if performance.drop < -0.005 else "held at"
-        return _capital(f"{names} moved; accuracy {word} {wording.percent(performance.now)}")
+        reasons = {each.expected for each in moved}
+        why = f" {reasons.pop()}" if len(reasons) == 1 and "" not in reasons else ""
+        return _capital(f"{names} moved{why}; accuracy {word} {wording.percent(performance.now)}")
 
     def figures(self, rows: pd.DataFrame | None = None) -> View:
         """Key figures; with the window's `rows` also outcomes beside the mean score."""

@@ -93,22 +93,15 @@ class Diagnosis:
         return _worst([each.status for each in self.outputs])
 
 
-def diagnose(
-    verdict: Verdict,
-    *,
-    since: Mapping[str, datetime] | None = None,
-    expected: Mapping[str, str] | None = None,
-) -> Diagnosis:
+def diagnose(verdict: Verdict, *, since: Mapping[str, datetime] | None = None) -> Diagnosis:
     """Tell the story of a verdict.
 
     Parameters
     ----------
     since : {name: moment}, as `moving_since` reads it from a history; names are columns, groups
-        and `ACCURACY`.
-    expected : {column or group: reason}, changes that people know of, e.g. {"weather": "with the
-        season"}.
+        and `ACCURACY`. What people expect to move is told by the policy.
     """
-    known, reasons = since or {}, expected or {}
+    known, reasons = since or {}, verdict.policy.expected
     performance = performance_of(verdict)
     features = _moved(verdict, FEATURES, known, reasons)
     outputs = _moved(verdict, OUTPUTS, known, reasons)

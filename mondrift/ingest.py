@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any, cast
 
 import pandas as pd
 
@@ -97,7 +98,7 @@ _READERS: Mapping[str, Callable[[Path], pd.DataFrame]] = {
 }
 
 
-def _moments(column: pd.Series, zone: str, file: Path) -> pd.Series:
+def _moments(column: pd.Series[Any], zone: str, file: Path) -> pd.Series[Any]:
     """A column of timestamps in UTC."""
     zoned = getattr(column.dtype, "tz", None) is not None
     if not pd.api.types.is_datetime64_any_dtype(column.dtype):
@@ -108,15 +109,14 @@ def _moments(column: pd.Series, zone: str, file: Path) -> pd.Series:
             raise InputError(
                 f"Column {column.name!r} of {str(file)!r} holds no ISO 8601 timestamps: {error}"
             ) from None
-    if zoned:
-        return column.dt.tz_convert("UTC")
-    if not zone:
+    if not zoned and not zone:
         raise InputError(
             f"Column {column.name!r} of {str(file)!r} has timestamps without a time zone. Say "
             "which one they are in: --zone UTC, or --zone Europe/Berlin."
         )
     try:
-        return column.dt.tz_localize(zone).dt.tz_convert("UTC")
+        moments: pd.Series[Any] = column if zoned else column.dt.tz_localize(zone)
+        return cast("pd.Series[Any]", moments.dt.tz_convert("UTC"))
     except Exception as error:  # noqa: BLE001  (zoneinfo's and pandas' several complaints)
         raise InputError(
             f"Column {column.name!r} cannot be read in zone {zone!r}: {error}"

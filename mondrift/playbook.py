@@ -46,7 +46,7 @@ _ENTRIES = (
         "drift without harm",
         (
             "Nothing to repair: the model is as right as before.",
-            "If the change is one that comes every year, name it under alerts: expected: in the "
+            "If the change is one that comes every year, name it under policy: expected: in the "
             "monitor's file.",
         ),
         "Do not retrain for this.",

@@ -80,6 +80,8 @@ class Policy:
     accuracy_drop : share, in (0, 1); a drop must *exceed* it, and its one-sided 99 % lower bound 0.
     ks_level, chi_square_level : significance levels of the classic rules.
     groups : {name: columns}; judged column by column, told and counted as one.
+    expected : {column or group: why}, e.g. {"weather": "with the season"}; that it moves is judged
+        and told, but says nothing about the window as a whole.
 
     Examples
     --------
@@ -96,6 +98,7 @@ class Policy:
     ks_level: float = 0.05
     chi_square_level: float = 0.05
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    expected: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         complaints = [
@@ -127,6 +130,10 @@ class Policy:
         """The group that `column` is told with, "" when it stands for itself."""
         return next((name for name, columns in self.groups.items() if column in columns), "")
 
+    def why_expected(self, column: str) -> str:
+        """Why people expect `column` (or its group) to move, "" when they do not."""
+        return self.expected.get(self.group(column)) or self.expected.get(column, "")
+
     @classmethod
     def from_mapping(cls, given: Mapping[str, Any], base: Policy | None = None) -> Policy:
         """A policy from the `policy:` part of a YAML file or from settings, over `base`.
@@ -148,8 +155,12 @@ class Policy:
                 effects["psi"] = Threshold(min(effects["psi"].warning, value), value)
             elif key == "effects":
                 complaints += _set_effects(effects, value)
+            elif key in ("groups", "expected") and not isinstance(value, Mapping):
+                complaints.append(f"{key} is a mapping, not {value!r}")
             elif key == "groups":
                 changes["groups"] = {str(g): tuple(columns) for g, columns in value.items()}
+            elif key == "expected":
+                changes["expected"] = {str(name): str(why) for name, why in value.items()}
             elif key in cls.__dataclass_fields__:
                 changes[key] = value
             elif key in _CUSTOMARY or key in _CLASSIC_ONLY:
@@ -166,7 +177,7 @@ class Policy:
         plain = {
             name: getattr(self, name)
             for name in self.__dataclass_fields__
-            if name not in ("effects", "groups")
+            if name not in ("effects", "groups", "expected")
         }
         return {
             **plain,
@@ -174,6 +185,7 @@ class Policy:
                 m: {"warning": t.warning, "alarm": t.alarm} for m, t in self.effects.items()
             },
             "groups": {name: list(columns) for name, columns in self.groups.items()},
+            "expected": dict(self.expected),
         }
 
 

@@ -34,7 +34,6 @@ class AlertRules:
     severities : {rule: severity, or None for no alert}; see `DEFAULT_SEVERITIES`.
     many : from so many features on, drift is wide; a policy's group counts as one.
     recover_after : so many quiet windows in a row close an incident.
-    expected : {column or group: why people expect it to move}, told in the text.
 
     Examples
     --------
@@ -49,7 +48,6 @@ class AlertRules:
     )
     many: int = 3
     recover_after: int = 1
-    expected: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_mapping(cls, given: Mapping[str, Any]) -> AlertRules:
@@ -67,14 +65,11 @@ class AlertRules:
             value = given.get(name, 1)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 complaints.append(f"{name} is a whole number from 1 on, not {value!r}")
-        complaints += [
-            f"{name} is a mapping, not {given[name]!r}"
-            for name in ("severities", "expected")
-            if not isinstance(given.get(name, {}), Mapping)
-        ]
         changes = given.get("severities", {})
         if isinstance(changes, Mapping):
             complaints += _check_severities(changes)
+        else:
+            complaints.append(f"severities is a mapping, not {changes!r}")
         if complaints:
             raise SettingsError("The alerts cannot be used: " + "; ".join(complaints) + ".")
         chosen = {rule: None if s == "none" else s for rule, s in changes.items()}
@@ -83,7 +78,6 @@ class AlertRules:
             severities={**DEFAULT_SEVERITIES, **chosen},
             many=given.get("many", cls.many),
             recover_after=given.get("recover_after", cls.recover_after),
-            expected={str(name): str(why) for name, why in given.get("expected", {}).items()},
         )
 
 

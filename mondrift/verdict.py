@@ -45,8 +45,8 @@ class Verdict:
     reason: str = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "status", _whole(self.findings))
-        object.__setattr__(self, "reason", _summary(self.findings, self.status))
+        object.__setattr__(self, "status", _whole(self.findings, self.policy))
+        object.__setattr__(self, "reason", _summary(self.findings, self.status, self.policy))
 
     def columns(self) -> dict[str, Finding]:
         """{column: the finding that gives it its status}: the worst of the whole window's.
@@ -201,9 +201,17 @@ def _rank(finding: Finding) -> int:
     return _RANKS[finding.status]
 
 
-def _whole(findings: Sequence[Finding]) -> Status:
-    """The worst status; inconclusive only if a role column or over 20 % of the columns are."""
-    flagged = [f for f in findings if f.status in ("warning", "alarm")]
+def _whole(findings: Sequence[Finding], policy: Policy) -> Status:
+    """The worst status, but for movements that are expected.
+
+    Inconclusive only if a role column or over 20 % of the columns are.
+    """
+    flagged = [
+        f
+        for f in findings
+        if f.status in ("warning", "alarm")
+        and not (f.check in ("drift", "out_of_range") and policy.why_expected(f.column))
+    ]
     if flagged:
         return max(flagged, key=_rank).status
     whole = [f for f in findings if not f.segment and f.status != "skipped"]
@@ -215,7 +223,7 @@ def _whole(findings: Sequence[Finding]) -> Status:
     return "inconclusive" if len({f.column for f in unsure}) > 0.2 * len(columns) else "ok"
 
 
-def _summary(findings: Sequence[Finding], status: Status) -> str:
+def _summary(findings: Sequence[Finding], status: Status, policy: Policy) -> str:
     """One sentence for people: accuracy first, then drift, then what else is wrong."""
     flagged = [f for f in findings if f.status in ("warning", "alarm")]
     whole = [f for f in flagged if not f.segment]
@@ -223,7 +231,7 @@ def _summary(findings: Sequence[Finding], status: Status) -> str:
     drifted = {f.column: f for f in whole if f.family == "drift"}
     if drifted:
         judged = {f.column for f in findings if f.family == "drift" and f.status != "skipped"}
-        names = _told(drifted.values())
+        names = _told(drifted.values(), policy)
         told.append(f"{len(drifted)} of {len(judged)} columns drifted: {names}")
     told += [
         f"{f.column}: {f.reason}"
@@ -242,10 +250,13 @@ def _summary(findings: Sequence[Finding], status: Status) -> str:
     return "no material change was found"
 
 
-def _told(findings: Iterable[Finding]) -> str:
-    """Columns by name, groups as one: "score, weather (5 columns)"."""
+def _told(findings: Iterable[Finding], policy: Policy) -> str:
+    """Columns by name, groups as one: "score, weather (5 columns, expected with the season)"."""
     names = Counter(f.group or f.column for f in findings)
     grouped = {f.group for f in findings if f.group}
-    return ", ".join(
-        f"{name} ({count} columns)" if name in grouped else name for name, count in names.items()
-    )
+    told = []
+    for name, count in names.items():
+        facts = [f"{count} columns"] if name in grouped else []
+        facts += [f"expected {policy.expected[name]}"] if name in policy.expected else []
+        told.append(f"{name} ({', '.join(facts)})" if facts else name)
+    return ", ".join(told)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import pandas as pd
@@ -22,7 +23,9 @@ SCHEMA = Schema(
     id=demo.ID,
     segments=demo.SEGMENTS,
 )
-POLICY = Policy.from_mapping({"groups": {"weather": list(demo.WEATHER)}})
+POLICY = Policy.from_mapping(
+    {"groups": {"weather": list(demo.WEATHER)}, "expected": {"weather": "with the season"}}
+)
 FEBRUARY, APRIL, JULY, SEPTEMBER, DECEMBER = range(5)
 
 
@@ -54,3 +57,8 @@ def verdict(week: int, labels: bool = True) -> Verdict:
     before = read(reference(), SCHEMA.fit(reference()), label="reference")
     after = read(current, before.schema, window=Window(chosen.start, chosen.end, label=chosen.name))
     return judge(compare(before, after), POLICY)
+
+
+def unexpected(week: int) -> Verdict:
+    """The same verdict where nobody expects the weather to move."""
+    return judge(verdict(week).comparison, replace(POLICY, expected={}))

@@ -11,9 +11,9 @@ from mondrift.alert import Alert, alerts_for, judged_kinds
 from mondrift.policy import Policy
 from mondrift.severity import AlertRules
 from mondrift.verdict import judge
-from tests.flights import APRIL, DECEMBER, FEBRUARY, JULY, SEPTEMBER, verdict
+from tests.flights import APRIL, DECEMBER, FEBRUARY, JULY, SEPTEMBER, unexpected, verdict
 
-RULES = AlertRules.from_mapping({"expected": {"weather": "with the season"}})
+RULES = AlertRules()
 SINCE = {"weather": datetime(2013, 4, 1, tzinfo=UTC)}
 
 
@@ -90,8 +90,8 @@ def test_without_a_group_six_weather_columns_are_wide_drift() -> None:
 
 def test_expected_columns_out_of_range_are_no_finding_of_quality() -> None:
     assert told(JULY)["data_quality"].columns == ("destination",)
-    unexpected = {a.kind: a for a in alerts_for(verdict(JULY))}
-    assert "temperature" in unexpected["data_quality"].columns
+    surprised = {a.kind: a for a in alerts_for(unexpected(JULY))}
+    assert "temperature" in surprised["data_quality"].columns
 
 
 def test_before_labels_come_harm_is_not_known() -> None:

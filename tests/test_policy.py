@@ -19,7 +19,7 @@ def test_nan_is_never_a_pass():
 
 
 def test_a_policy_survives_json():
-    policy = Policy(name="classic", groups={"weather": ("rain", "wind")}, level=0.02)
+    policy = Policy(name="classic", groups={"weather": ("rain", "wind")}, expected={"rain": "x"})
     assert Policy.from_mapping(policy.to_dict()) == policy
 
 

@@ -114,6 +114,17 @@ def test_columns_of_a_group_are_judged_one_by_one_and_told_as_one():
     assert "weather (2 columns)" in verdict.reason
 
 
+def test_what_is_expected_is_told_and_does_not_decide_about_the_window():
+    current = numbers(2000, 1) + np.array([1, 1, 0, 0, 0])
+    policy = Policy(groups={"weather": ("x0", "x1")}, expected={"weather": "with the season"})
+    verdict = judge(compare(numbers(2000, 0), current), policy)
+    assert verdict.status == "ok"
+    assert status(verdict, "x0") == "alarm"
+    assert "weather (2 columns, expected with the season)" in verdict.reason
+    current["x2"] += 1
+    assert judge(compare(numbers(2000, 0), current), policy).status == "alarm"
+
+
 def scored(n: int, seed: int, correct: float) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
     target = rng.integers(0, 2, n)

@@ -25,11 +25,12 @@ _FLOATS = ("statistic", "pvalue", "adjusted", "low", "high")
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which measurements: None means all; `last` counts windows."""
+    """Which measurements: None means all; `whole`: without segments; `last` counts windows."""
 
     families: tuple[str, ...] | None = None
     measures: tuple[str, ...] | None = None
     columns: tuple[str, ...] | None = None
+    whole: bool = False
     monitor: str | None = None
     last: int | None = None
 
@@ -38,10 +39,11 @@ class Wanted:
         """What stands for it in a cache key."""
         return sha256(json.dumps(list(vars(self).values())).encode()).hexdigest()[:24]
 
-    def holds(self, family: str, measure: str, column: str) -> bool:
-        """Whether a measurement is wanted."""
-        asked = ((self.families, family), (self.measures, measure), (self.columns, column))
-        return all(names is None or value in names for names, value in asked)
+    def parameters(self) -> dict[str, Any]:
+        """What the queries below ask for."""
+        asked = {name: list(value) if isinstance(value, tuple) else value
+                 for name, value in vars(self).items()}  # fmt: skip
+        return asked
 
 
 def history(db: Database, model: Model, wanted: Wanted) -> pd.DataFrame:
@@ -66,18 +68,13 @@ def history(db: Database, model: Model, wanted: Wanted) -> pd.DataFrame:
 
 
 def _read(connection: Connection, model: Model, wanted: Wanted) -> list[list[Any]]:
-    parameters = {"model": model.number, "monitor": wanted.monitor, "last": wanted.last}
-    found = [dict(row) for row in connection.execute(text(_RUNS + _DRIFT), parameters).mappings()]
-    for row in connection.execute(text(_RUNS + _PERFORMANCE), parameters).mappings():
-        shared = {key: value for key, value in row.items() if key != "measurements"}
-        found += [{**shared, **each} for each in row["measurements"]]
-    rows = [
-        _row(each)
-        for each in found
-        if wanted.holds(each["family"], each["measure"], each["column"])
-    ]
+    parameters = {"model": model.number, **wanted.parameters()}
+    found: list[dict[str, Any]] = []
+    for query in (_DRIFT, _PERFORMANCE):
+        rows = connection.execute(text(_RUNS + query), parameters).mappings()
+        found += [{**row, **(row.get("measurement") or {})} for row in rows]
     at = [COLUMNS.index(name) for name in ("window_start", "monitor")]
-    return sorted(rows, key=lambda row: [row[i] for i in at])
+    return sorted(map(_row, found), key=lambda row: [row[i] for i in at])
 
 
 def _row(found: dict[str, Any]) -> list[Any]:
@@ -112,11 +109,23 @@ SELECT c.run_id, c.monitor, c.revision, c.window_start, c.window_end, r.segment,
   r.feature AS column, r.role, r.kind, r.test_type AS measure, r.statistic, r.p_value AS pvalue,
   r.n_reference, r.n_current, r.low, r.high, r.reason, r.adjusted_p_value AS adjusted, r.status
 FROM chosen c JOIN drift_results r ON r.run_id = c.run_id
+WHERE (CAST(:families AS text[]) IS NULL OR r.family = ANY(CAST(:families AS text[])))
+  AND (CAST(:measures AS text[]) IS NULL OR r.test_type = ANY(CAST(:measures AS text[])))
+  AND (CAST(:columns AS text[]) IS NULL OR r.feature = ANY(CAST(:columns AS text[])))
+  AND (NOT :whole OR r.segment = '')
 ORDER BY c.window_start, c.monitor, r.position
 """
 
 _PERFORMANCE = """
-SELECT c.run_id, c.monitor, c.revision, c.window_start, c.window_end, p.measurements
+SELECT c.run_id, c.monitor, c.revision, c.window_start, c.window_end, m.measurement
 FROM chosen c JOIN performance_metrics p ON p.run_id = c.run_id
-ORDER BY c.window_start, c.monitor, p.position
+CROSS JOIN LATERAL json_array_elements(p.measurements) WITH ORDINALITY AS m (measurement, position)
+WHERE (CAST(:families AS text[]) IS NULL
+    OR m.measurement->>'family' = ANY(CAST(:families AS text[])))
+  AND (CAST(:measures AS text[]) IS NULL
+    OR m.measurement->>'measure' = ANY(CAST(:measures AS text[])))
+  AND (CAST(:columns AS text[]) IS NULL
+    OR m.measurement->>'column' = ANY(CAST(:columns AS text[])))
+  AND (NOT :whole OR p.segment = '')
+ORDER BY c.window_start, c.monitor, p.position, m.position
 """

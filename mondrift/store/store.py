@@ -355,18 +355,28 @@ class Store:
         families: Sequence[str] | str | None = None,
         measures: Sequence[str] | str | None = None,
         columns: Sequence[str] | str | None = None,
+        whole: bool = False,
         monitor: str | None = None,
         last: int | None = None,
     ) -> pd.DataFrame:
         """Measurements of the last windows, oldest first, one per row; through the cache.
 
-        Of each monitor and window the newest checked revision counts. Columns: run_id, monitor,
+        Parameters
+        ----------
+        families, measures, columns : only these; None: all.
+        whole : only the whole windows, without what was measured within segments.
+        monitor : only this monitor's windows; None: of every monitor.
+        last : so many windows, the newest; None: all.
+
+        Few names cost little, whatever the store holds: a year of a monitor with segments has
+        tens of thousands of measurements. Of each monitor and window the newest checked revision counts. Columns: run_id, monitor,
         revision, those of `Comparison.to_frame`, adjusted, status.
         """
         wanted = history.Wanted(
             families=history.names(families),
             measures=history.names(measures),
             columns=history.names(columns),
+            whole=whole,
             monitor=monitor,
             last=last,
         )

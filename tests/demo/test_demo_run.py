@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -111,8 +112,6 @@ def test_drift_is_what_scipy_found(played: Played, monday: str) -> None:
     for column, expected in EXPECTED["weeks"][monday]["numeric"].items():
         found = value(comparison, "ks", column)
         assert found == pytest.approx(expected["ks"]["statistic"], abs=1e-6), column
-        found = value(comparison, "wasserstein", column)
-        assert found == pytest.approx(expected["wasserstein"], rel=0.02, abs=0.002), column
 
 
 @pytest.mark.parametrize(
@@ -178,7 +177,7 @@ def test_the_webhook_got_what_a_report_explains(played: Played) -> None:
     told = "\n".join(played.said)
     assert f"The webhook got {len(outbox)} messages" in told
     gravest = told.split("The gravest:")[1]
-    assert "[critical] flights: accuracy fell by" in gravest
+    assert re.search(r"\[critical(, still)?\] flights: accuracy fell by", gravest)
     assert "report.html" in gravest
 
 

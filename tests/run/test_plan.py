@@ -44,7 +44,7 @@ def test_the_monitor_of_the_demo_is_good():
     monitor = load_monitor("flights_weekly", MONITORS)
     assert (monitor.model, monitor.notebook) == ("flights", "drift_report")
     assert monitor.policy.groups == {"weather": WEATHER}
-    assert monitor.alerts.expected == {"weather": "with the season"}
+    assert monitor.policy.expected == {"weather": "with the season"}
     assert monitor.alerts.channels == ("webhook",)
 
 
