@@ -18,7 +18,7 @@ from scipy import special
 
 EXPECTED = 5.0  # the smallest expected count for which the chi-square law is used (Cochran 1954)
 AMPLE = 100.0  # with this many expected everywhere its tail holds, too
-TAIL = (1e-6, 0.02)  # p-values that are counted instead; below, no count could tell
+TAIL = (5e-6, 0.02)  # p-values that are counted instead; below, no count could tell
 FEW, SKEWED = 20.0, 0.05  # with fewer, or skewer, Fisher's test replaces small p-values of 2 × 2
 DRAWS, REACHED, _BATCH = 50_000, 20, 1000
 

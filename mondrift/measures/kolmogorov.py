@@ -1,9 +1,9 @@
 """Null distribution of the Kolmogorov-Smirnov distance: exact, and for large samples.
 
 Why our own: `scipy.stats` takes a second to import, its exact p-value is refused when one window
-is large, and its tail sums 10^5 terms. Exact (to rounding) up to an effective size of 2000; beyond,
-equal to scipy's to 2e-8 and to the truth to 4e-8 (tests; between 140 and 2000 scipy's own series
-is off by up to 3e-6).
+is large, and its tail sums 10^5 terms. Exact (to rounding) up to an effective size of 300; beyond,
+p-values from 1e-6 to 1 are within 1e-5 of themselves (tests, against Durbin's exact matrix), at a
+hundredth of its cost.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from scipy import special
 
 EXACT = 100_000  # reference rows × current rows up to which every path is counted
-_MATRIX = 2000  # effective size up to which Durbin's matrix is raised to that power
+_MATRIX = 300  # effective size up to which Durbin's matrix is raised to that power
+_TAIL = 5000  # effective size up to which a p-value below 0.014 is summed term by term
 
 
 def two_sample_pvalue(distance: float, n: int, m: int) -> tuple[float, str]:
@@ -86,10 +87,10 @@ def one_sample_pvalue(distance: float, n: int) -> float:
         return 1.0
     if distance >= 1.0:
         return 0.0
-    if distance >= 0.5 or (z2 >= 2.5 and n <= _MATRIX):
-        return min(1.0, 2.0 * float(special.smirnov(n, distance)))
+    if n <= _TAIL and (distance >= 0.5 or z2 >= 2.5):
+        return min(1.0, 2.0 * _one_sided(n, distance))
     if n <= _MATRIX:
-        return min(max(1.0 - _durbin(n, distance), 0.0), 1.0)
+        return min(max(1.0 - durbin(n, distance), 0.0), 1.0)
     if z2 < 9.0:
         return min(max(1.0 - _pelz_good(n, distance), 0.0), 1.0)
     # large n, far tail: the leading term, with the next order of its exponent
@@ -97,7 +98,20 @@ def one_sample_pvalue(distance: float, n: int) -> float:
     return float(special.kolmogorov(shifted)) * math.exp(-4 / 9 * n * distance**4)
 
 
-def _durbin(n: int, distance: float) -> float:
+def _one_sided(n: int, distance: float) -> float:
+    """P(D_n⁺ ≥ distance), exact: Smirnov's sum of positive terms (Birnbaum and Tingey 1951).
+
+    Half of the two-sided p-value but for paths that cross both lines: none from 0.5 on, a share
+    below 1e-6 from n distance² = 2.5 on. `special.smirnov` gives the same, ten times slower.
+    """
+    j = np.arange(math.floor(n * (1 - distance)) + 1)
+    up = distance + j / n
+    logs = special.gammaln(n + 1.0) - special.gammaln(j + 1.0) - special.gammaln(n - j + 1.0)
+    logs += (j - 1) * np.log(up) + special.xlogy(n - j, np.maximum(1 - up, 0.0))
+    return float(distance * np.exp(logs).sum())
+
+
+def durbin(n: int, distance: float) -> float:
     """P(D_n < distance), exact (Durbin 1973; Marsaglia, Tsang and Wang 2003)."""
     k = math.ceil(n * distance)
     h = k - n * distance
@@ -124,7 +138,7 @@ def _durbin(n: int, distance: float) -> float:
 
 
 def _pelz_good(n: int, distance: float) -> float:
-    """P(D_n < distance) for large n (Pelz and Good 1976), to 4e-8 from n = 2000 on.
+    """P(D_n < distance) for large n (Pelz and Good 1976), to 7e-7 from n = 300 on.
 
     The last sum is half of what Simard and L'Ecuyer print: Durbin's exact values at n = 2000 are
     met so, and scipy does the same.

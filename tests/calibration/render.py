@@ -12,7 +12,7 @@ from typing import Any
 from scipy import special
 
 RATE = 0.01  # stated, per family of findings
-LEAST = 100  # windows below which a rate says nothing and is left out
+LEAST = 100  # windows below which a rate says too little and is left out
 BASELINES = 10  # the same for baselines
 CHECKS = {
     "drift": "drift",
@@ -39,21 +39,26 @@ def clopper_pearson(hits: int, of: int, level: float = 0.95) -> tuple[float, flo
     return low, high
 
 
-def broken(counts: Counts, *, chance: float = 0.05) -> list[tuple[Key, int, int]]:
-    """(cell, flagged, windows) where the default policy exceeds the stated rate.
-
-    Cells whose lower bound exceeds it, at a level at which any of all cells would do so by chance
-    with probability `chance` (half of it, as only one side counts).
-    """
-    cells = [
-        (("flagged", *key[1:], "default", check), windows)
+def promised(counts: Counts) -> list[tuple[Key, int, int]]:
+    """(cell, flagged, windows) for every rate that the default policy promises to be 1 %."""
+    return [
+        (cell, counts.get(cell, 0), windows)
         for key, windows in sorted(counts.items(), key=str)
-        for check in CHECKS
-        if key[:2] == ("windows", "no change") and check != "any"
+        if key[:2] == ("windows", "no change")
+        for cell in (("flagged", *key[1:], "default", check) for check in CHECKS if check != "any")
     ]
+
+
+def broken(
+    cells: Sequence[tuple[Key, int, int]], *, chance: float = 0.05
+) -> list[tuple[Key, int, int]]:
+    """The cells whose interval lies above the stated rate.
+
+    At a level at which any of them all would do so by chance with a probability of at most
+    `chance`, so that many looks do not make a finding.
+    """
     level = 1 - chance / max(len(cells), 1)
-    found = [(cell, counts.get(cell, 0), windows) for cell, windows in cells]
-    return [each for each in found if clopper_pearson(*each[1:], level)[0] > RATE]
+    return [each for each in cells if clopper_pearson(*each[1:], level)[0] > RATE]
 
 
 def page(stored: Mapping[str, Any]) -> str:
@@ -71,9 +76,11 @@ def page(stored: Mapping[str, Any]) -> str:
 
 
 def _head(stored: Mapping[str, Any], counts: Counts) -> str:
-    over = broken(counts)
+    cells = [each for each in promised(counts) if each[2] >= LEAST]
+    over = broken(cells)
+    kept = sum(clopper_pearson(*each[1:])[1] <= RATE for each in cells)
+    looks = sum(clopper_pearson(*each[1:])[0] > RATE for each in cells)
     windows = sum(count for key, count in counts.items() if key[0] == "windows")
-    cells = sum(key[:2] == ("windows", "no change") for key in counts)
     text = f"""# False alarms and power, simulated
 
 Made by `make calibrate`; do not edit. {windows:,} windows were compared and judged, all rows
@@ -84,8 +91,14 @@ on each other. Counts: `calibration.json` (seed {stored["seed"]}, statistics
 `{stored["sources"]}`); more time adds windows and narrows the intervals.
 
 **The promise.** Without drift, any column of a window is flagged with probability of at most 1 %
-per family of findings, under the default policy. Of {cells} × {len(CHECKS) - 1} cells, {len(over)}
-break it: their interval's lower end exceeds 1 %, at a level that allows for so many looks."""
+per family of findings, under the default policy. Of {len(cells)} rates (sizes × columns × kind ×
+family) with at least {LEAST} windows,
+
+- {kept} are shown to keep it: their interval lies below 1 %;
+- {len(over)} break it: their interval lies above 1 %, also after allowing for {len(cells)} looks
+  (without that allowance {looks} do, and up to {len(cells) / 40:.0f} would by chance alone);
+- {len(cells) - kept - len(over)} are not decided: 1 % lies within the interval. For these, its
+  upper end is all that has been shown."""
     lines = [
         f"- {_sizes(key)}, {key[5]} column{'s' if key[5] > 1 else ''}, {key[4]}: {CHECKS[key[7]]} "
         f"{_rate(hits, of)} of {of:,}"
