@@ -4,6 +4,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 STRICT ?=
+MINUTES ?= 120
 
 BIN := $(VENV)/bin
 OLDEST := .venv-oldest
@@ -59,8 +60,8 @@ types: $(VENV)/.dev ## mypy, strict, on the package
 bench: $(VENV)/.dev ## measure what SPEC promises in numbers, as ratios to a peer or floor
 	@for file in tests/benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file" || exit 1; done
 
-calibrate: $(VENV)/.dev ## false alarms with no drift, simulated
-	@$(BIN)/python tests/rings.py calibration=30
+calibrate: $(VENV)/.dev ## docs/calibration.md anew: false alarms and power, simulated (hours; it resumes)
+	@$(BIN)/python -m tests.calibration.table --minutes $(MINUTES) --workers 2
 
 lock: $(VENV)/.dev ## write constraints.txt anew: the newest versions that fit together
 	@echo "resolving (about half a minute) ..."

@@ -217,7 +217,7 @@ def _targets(verdict: Verdict, diagnosis: Diagnosis, _: AlertRules) -> _Draft | 
     )
 
 
-def _quality(verdict: Verdict, _: Diagnosis, rules: AlertRules) -> _Draft | None:
+def _quality(verdict: Verdict, _: Diagnosis, __: AlertRules) -> _Draft | None:
     """Findings of quality; values out of range where people expect a column to move are none."""
     found = tuple(
         f

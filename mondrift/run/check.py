@@ -26,7 +26,9 @@ from mondrift.verdict import Verdict, judge
 from mondrift.window import Window
 
 _REMEMBERED = 60  # windows of history that "since" looks back on
-_TELLING = ("psi", "accuracy")  # one measure per column: each carries the status of its column
+TELLING = ("rows", "psi", "accuracy")
+"""Measures that tell when columns, groups and accuracy moved, as `history` holds them: a row for
+every window, and one measure per column, since each carries the status of its column."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,7 @@ def _bounds(window: Window) -> tuple[datetime, datetime]:
 def _alerts(store: Store, monitor: Monitor, verdict: Verdict, link: str) -> tuple[Alert, ...]:
     start, _ = _bounds(verdict.comparison.current)
     history = store.history(
-        monitor.model, measures=_TELLING, monitor=monitor.name, last=_REMEMBERED
+        monitor.model, measures=TELLING, whole=True, monitor=monitor.name, last=_REMEMBERED
     )
     zone = ZoneInfo(monitor.calendar.zone)
     moving = moving_since(history, monitor.policy, start)

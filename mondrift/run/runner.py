@@ -20,7 +20,7 @@ from mondrift.briefing import brief
 from mondrift.embedded.place import Place, home
 from mondrift.errors import MondriftError
 from mondrift.run.archive import Archive, Draft, Record, State, failure_page
-from mondrift.run.check import CheckResult, check_held
+from mondrift.run.check import TELLING, CheckResult, check_held
 from mondrift.run.exporter import export, shareable
 from mondrift.run.notebook import (
     Execution,
@@ -34,7 +34,7 @@ from mondrift.run.notebook import (
 from mondrift.run.parameters import Scalar, bind, parameters_of
 from mondrift.run.plan import Monitor
 from mondrift.run.secrecy import known_secrets
-from mondrift.run.summary import metrics_summary
+from mondrift.run.summary import NEEDED, metrics_summary
 from mondrift.run.workspace import Workspace
 from mondrift.store import Run, Store
 from mondrift.verdict import Verdict
@@ -105,7 +105,7 @@ def run_window(
         if run.state == "finished" and archive.holds(run.run_id, monitor.name):
             return Outcome(checked, page, fresh=False)
         known = values | ({RUN_ID: run.run_id} if _takes_run(notebook, where) else {})
-        history = store.history(run.model_id, monitor=run.monitor)
+        history = store.history(run.model_id, measures=TELLING, whole=True, monitor=run.monitor)
         record = _record(checked, monitor, window, known, history)
         draft = archive.begin(record, _secrets(store, options))
         execution = execute(
@@ -215,7 +215,7 @@ def _metrics_text(store: Store, checked: CheckResult) -> str:
     import json
 
     run: Run = checked.run
-    history = store.history(run.model_id, monitor=run.monitor)
+    history = store.history(run.model_id, measures=NEEDED, whole=True, monitor=run.monitor)
     alerts = store.alerts(run.model_id)
     begun = alerts[alerts["window_start"].isna() | (alerts["window_start"] <= run.window_start)]
     summary = metrics_summary(checked.verdict, history=history, alerts=begun)

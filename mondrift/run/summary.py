@@ -13,7 +13,12 @@ from typing import Any
 import pandas as pd
 
 from mondrift.diagnosis import FEATURES, FLAGGED, OUTPUTS
+from mondrift.metrics import METRICS
 from mondrift.verdict import Verdict
+
+NEEDED = ("rows", "psi", "label_coverage", *METRICS)
+"""Measures of a history that the summary reads: a row for every window, one measure per column,
+since each carries the status of its column, and every metric."""
 
 _LAST_ALERTS = 10
 _ALERT_KEYS = ("kind", "severity", "title", "text", "window_start", "window_end", "created_at")
@@ -31,7 +36,8 @@ def metrics_summary(
 
     Parameters
     ----------
-    history : `store.history(model, monitor=…)`; windows that begin after this one are left out.
+    history : `store.history(model, monitor=…)`, all of it or only the whole windows' `NEEDED`;
+        windows that begin after this one are left out.
     alerts : `store.alerts(model)`, newest first; the last ten are shown.
 
     `accuracy` is summed up over windows (each counts once, whatever its rows): avg, min, max, std

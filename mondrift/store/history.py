@@ -41,9 +41,10 @@ class Wanted:
 
     def parameters(self) -> dict[str, Any]:
         """What the queries below ask for."""
-        asked = {name: list(value) if isinstance(value, tuple) else value
-                 for name, value in vars(self).items()}  # fmt: skip
-        return asked
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in vars(self).items()
+        }
 
 
 def history(db: Database, model: Model, wanted: Wanted) -> pd.DataFrame:

@@ -369,8 +369,9 @@ class Store:
         last : so many windows, the newest; None: all.
 
         Few names cost little, whatever the store holds: a year of a monitor with segments has
-        tens of thousands of measurements. Of each monitor and window the newest checked revision counts. Columns: run_id, monitor,
-        revision, those of `Comparison.to_frame`, adjusted, status.
+        tens of thousands of measurements. Of each monitor and window the newest checked revision
+        counts. Columns: run_id, monitor, revision, those of `Comparison.to_frame`, adjusted,
+        status.
         """
         wanted = history.Wanted(
             families=history.names(families),

@@ -12,11 +12,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mondrift.diagnosis import moving_since
 from mondrift.errors import ModelError, StoreError, WindowError
 from mondrift.incident import Silence
-from mondrift.run.check import check, now_of
+from mondrift.run.check import TELLING, check, now_of
 from mondrift.run.plan import Monitor, Reference
-from mondrift.run.summary import metrics_summary
+from mondrift.run.summary import NEEDED, metrics_summary
 from mondrift.run.windows import Calendar, Length
 from mondrift.schema import Schema
 from mondrift.severity import AlertRules
@@ -344,3 +345,21 @@ def test_the_summary_of_an_earlier_window_leaves_later_ones_out(world):
     )
     assert summary["monitoring_period"]["n_batches"] == 1
     assert summary["alerts"] == []
+
+
+def test_narrow_histories_tell_what_the_full_one_tells(world):
+    for number, (shift, wrong) in enumerate([(0.0, 0.2), (1.0, 0.5), (1.0, 0.2), (1.0, 0.5)], 1):
+        world.log(day(number, shift=shift, wrong=wrong))
+        last = world.check(number)
+    verdict, policy = last.verdict, world.monitor.policy
+    full, telling, needed = (
+        world.store.history(world.model, monitor=world.monitor.name, whole=whole, measures=asked)
+        for whole, asked in ((False, None), (True, TELLING), (True, NEEDED))
+    )
+    after = verdict.comparison.current.end
+    assert set(moving_since(full, policy, after)) == {"x", "accuracy"}
+    assert moving_since(telling, policy, after) == moving_since(full, policy, after)
+    alerts = world.store.alerts(world.model)
+    assert metrics_summary(verdict, history=needed, alerts=alerts) == metrics_summary(
+        verdict, history=full, alerts=alerts
+    )

@@ -114,6 +114,32 @@ def test_sql_keeps_the_names_of_the_field(store: Store) -> None:
     assert set(accuracy["family"]) == {"performance"}
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"families": ("performance", "volume")},
+        {"measures": ("rows", "psi", "accuracy")},
+        {"columns": ["x", ""]},
+        {"families": "drift", "measures": "ks", "columns": "x"},
+    ],
+)
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_narrow_history_is_a_part_of_the_full_one(
+    store: Store, asked: dict[str, Any], whole: bool
+) -> None:
+    store.save_check(_begin(store), *_check(store))
+    later = (START + DAY, START + 2 * DAY)
+    store.save_check(_begin(store, window=later), *_check(store))
+    part = store.history("flights")
+    for plural, names in asked.items():
+        name = {"families": "family", "measures": "measure", "columns": "column"}[plural]
+        part = part[part[name].isin([names] if isinstance(names, str) else names)]
+    part = part[part["segment"] == ""] if whole else part
+    found = store.history("flights", **asked, whole=whole)
+    assert 0 < len(found) == len(part)
+    pd.testing.assert_frame_equal(found, part.reset_index(drop=True))
+
+
 def test_the_same_inputs_again_are_a_no_op(store: Store) -> None:
     run = _begin(store)
     assert (run.fresh, run.revision, run.state) == (True, 1, "started")

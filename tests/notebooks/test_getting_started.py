@@ -1,0 +1,57 @@
+"""Two DataFrames, five lines, no server: the first notebook that a person runs."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mondrift.run.exporter import export
+from mondrift.run.notebook import Execution
+from tests.notebooks.charts import charts, marks, rows_of, sections
+from tests.rings import ROOT
+
+pytestmark = pytest.mark.notebooks
+
+NOTEBOOK = ROOT / "notebooks" / "getting_started.ipynb"
+
+
+def test_it_runs_from_the_first_cell_to_the_last(tmp_path: Path) -> None:
+    pytest.importorskip("nbval")
+    shutil.copy(NOTEBOOK, tmp_path)
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")  # our own options are not for notebooks
+    command = ["-m", "pytest", "-q", "--nbval-lax", "--nbval-current-env", NOTEBOOK.name]
+    done = subprocess.run(
+        [sys.executable, *command, "-p", "no:cacheprovider"],
+        cwd=tmp_path, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_it_finds_what_was_put_into_it(executed: Callable[..., Execution]) -> None:
+    done = executed("getting_started")
+    income, channel = charts(done.notebook)
+    assert marks(income) == marks(channel) == {"bar"}
+    for chart in (income, channel):
+        shares = {"reference": 0.0, "current": 0.0}
+        for row in rows_of(chart):
+            shares[row["window"]] += row["share"]
+        assert shares == pytest.approx({"reference": 1.0, "current": 1.0})
+    levels = {(r["label"], r["window"]): r["count"] for r in rows_of(channel)}
+    assert (levels["phone", "reference"], levels["phone", "current"]) == (143, 0)
+    assert (levels["(unseen levels)", "reference"], levels["(unseen levels)", "current"]) == (0, 143)
+    banner, _ = sections(done.notebook, "verdict")
+    assert (banner["status"], banner["text"]) == ("alarm", "2 of 3 columns drifted: income, channel")
+    page = export(done.notebook).to_html()
+    assert "Getting started" in page
+    assert "2 of 3 columns drifted" in page
+
+
+def test_it_finds_nothing_where_nothing_changed(executed: Callable[..., Execution]) -> None:
+    done = executed("getting_started", income_factor=1.0, new_channel="phone")
+    banner, _ = sections(done.notebook, "verdict")
+    assert banner["status"] == "ok"
