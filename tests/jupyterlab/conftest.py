@@ -24,7 +24,7 @@ from tests.browser.conftest import ARGS
 from tests.notebooks.small_store import fill
 from tests.rings import ROOT
 
-_PATIENCE = 60.0
+PATIENCE = 60_000  # milliseconds for one step, on a machine that is busy
 _OPTIONS = (
     "--no-browser",
     "--allow-root",
@@ -37,26 +37,42 @@ _OPTIONS = (
 )
 
 
+# The notebook is open, its kernel is there and idle.
+_READY = """name => {
+    const widget = window.jupyterapp?.shell.currentWidget;
+    const session = widget?.sessionContext;
+    return widget?.context?.path === name && widget.context.isReady && session?.isReady
+        && session.session?.kernel?.status === "idle";
+}"""
+_OPEN = """name => { jupyterapp.commands.execute("docmanager:open", {path: name}); }"""
+
+
 @dataclass
 class Lab:
-    """A JupyterLab that runs on `folder`; `asked` are requests to anywhere but itself."""
+    """A JupyterLab in a browser's page.
 
-    folder: Path
+    `asked` are requests to anywhere but its server, `errors` what went wrong in the page.
+    """
+
     url: str
-    token: str
-    browser: Any
+    page: Any
     asked: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
 
-    def open(self, name: str) -> Any:
-        """The page of a notebook whose kernel is ready."""
-        context = self.browser.new_context(viewport={"width": 1400, "height": 1000})
-        page = context.new_page()
-        page.on("request", lambda request: self._note(request.url))
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.goto(f"{self.url}lab/tree/{name}?reset&token={self.token}")
-        page.wait_for_function(READY, arg=name, timeout=_PATIENCE * 1000)
-        return page
+    def __post_init__(self) -> None:
+        self.page.on("request", lambda request: self._note(request.url))
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+
+    def start(self, token: str) -> None:
+        """Load the application."""
+        self.page.goto(f"{self.url}lab?reset&token={token}")
+        self.page.wait_for_function("() => window.jupyterapp?.restored", timeout=PATIENCE)
+        self.page.evaluate("async () => { await jupyterapp.restored; }")
+
+    def open(self, name: str) -> None:
+        """Open a notebook, and wait for its kernel."""
+        self.page.evaluate(_OPEN, name)
+        self.page.wait_for_function(_READY, arg=name, timeout=PATIENCE)
 
     def _note(self, url: str) -> None:
         parts = urlsplit(url)
@@ -64,29 +80,14 @@ class Lab:
             self.asked.append(url)
 
 
-READY = """name => {
-    const widget = window.jupyterapp?.shell.currentWidget;
-    const session = widget?.sessionContext;
-    return widget?.context?.path === name && widget.context.isReady && session?.isReady
-        && session.session?.kernel?.status === "idle";
-}"""
-
-
-@pytest.fixture(scope="module")
-def filled(store: Store) -> Store:
-    """This module's store, with three weeks of flights checked."""
-    fill(store)
-    return store
-
-
 @pytest.fixture(scope="module")
 def lab(
-    filled: Store,
+    store: Store,
     database_url: str,
     servers: embedded.Servers,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Lab]:
-    """JupyterLab on a copy of our notebooks, its kernels on this module's store."""
+    """JupyterLab on a copy of our notebooks; its kernels read three checked weeks of flights."""
     program = shutil.which("chromium") or shutil.which("chromium-browser")
     sync_api = pytest.importorskip("playwright.sync_api")
     pytest.importorskip("jupyterlab")
@@ -107,10 +108,13 @@ def lab(
         ) as process,
     ):  # fmt: skip
         try:
+            fill(store)  # while the server starts
             url = _address(process, home)
             with sync_api.sync_playwright() as playwright:
                 browser = playwright.chromium.launch(executable_path=program, args=ARGS)
-                yield Lab(folder, url, token, browser)
+                lab = Lab(url, browser.new_page(viewport={"width": 1400, "height": 1000}))
+                lab.start(token)
+                yield lab
                 browser.close()
         finally:
             process.terminate()  # it ends its kernels
@@ -132,7 +136,7 @@ def _environment(home: Path) -> dict[str, str]:
 
 def _address(process: subprocess.Popen[bytes], home: Path) -> str:
     """Where the server listens: it picks a free port and writes it down."""
-    until = time.monotonic() + _PATIENCE
+    until = time.monotonic() + PATIENCE / 1000
     while time.monotonic() < until and process.poll() is None:
         for path in (home / "runtime").glob("jpserver-*.json"):
             text = path.read_text("utf-8")

@@ -32,26 +32,23 @@ def test_it_runs_from_the_first_cell_to_the_last(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_it_finds_what_was_put_into_it(executed: Callable[..., Execution]) -> None:
-    done = executed("getting_started")
+def test_it_finds_what_was_put_into_it_and_nothing_else(
+    executed: Callable[..., Execution],
+) -> None:
+    done = executed("getting_started", income_factor=1.0)
+    banner, _ = sections(done.notebook, "verdict")
+    assert (banner["status"], banner["text"]) == ("alarm", "1 of 3 columns drifted: channel")
     income, channel = charts(done.notebook)
-    assert marks(income) == marks(channel) == {"bar"}
     for chart in (income, channel):
         shares = {"reference": 0.0, "current": 0.0}
         for row in rows_of(chart):
             shares[row["window"]] += row["share"]
         assert shares == pytest.approx({"reference": 1.0, "current": 1.0})
-    levels = {(r["label"], r["window"]): r["count"] for r in rows_of(channel)}
+    assert marks(channel) == {"rect"}
+    levels = {(row["label"], row["window"]): row["count"] for row in rows_of(channel)}
     assert (levels["phone", "reference"], levels["phone", "current"]) == (143, 0)
-    assert (levels["(unseen levels)", "reference"], levels["(unseen levels)", "current"]) == (0, 143)
-    banner, _ = sections(done.notebook, "verdict")
-    assert (banner["status"], banner["text"]) == ("alarm", "2 of 3 columns drifted: income, channel")
+    unseen = "(unseen levels)"
+    assert (levels[unseen, "reference"], levels[unseen, "current"]) == (0, 143)
     page = export(done.notebook).to_html()
     assert "Getting started" in page
-    assert "2 of 3 columns drifted" in page
-
-
-def test_it_finds_nothing_where_nothing_changed(executed: Callable[..., Execution]) -> None:
-    done = executed("getting_started", income_factor=1.0, new_channel="phone")
-    banner, _ = sections(done.notebook, "verdict")
-    assert banner["status"] == "ok"
+    assert banner["text"] in page
