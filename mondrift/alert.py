@@ -218,12 +218,16 @@ def _targets(verdict: Verdict, diagnosis: Diagnosis, _: AlertRules) -> _Draft | 
 
 
 def _quality(verdict: Verdict, _: Diagnosis, __: AlertRules) -> _Draft | None:
-    """Findings of quality; values out of range where people expect a column to move are none."""
+    """Findings of quality; values out of range of a column that drifted are no news of their own."""
+    drifted = {f.column for f in verdict.flagged("drift") if not f.segment}
     found = tuple(
         f
         for f in verdict.flagged("quality")
         if not f.segment
-        and not (f.check == "out_of_range" and verdict.policy.why_expected(f.column))
+        and not (
+            f.check == "out_of_range"
+            and (f.column in drifted or verdict.policy.why_expected(f.column))
+        )
     )
     if not found:
         return None

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 
+import pandas as pd
 import pytest
 
 from mondrift.alert import Alert, alerts_for, judged_kinds
+from mondrift.comparing import compare
 from mondrift.policy import Policy
 from mondrift.severity import AlertRules
 from mondrift.verdict import judge
@@ -88,10 +90,18 @@ def test_without_a_group_six_weather_columns_are_wide_drift() -> None:
     assert alerts["data_drift"].severity == "high"
 
 
-def test_expected_columns_out_of_range_are_no_finding_of_quality() -> None:
-    assert told(JULY)["data_quality"].columns == ("destination",)
+def test_columns_out_of_range_that_drifted_are_no_news_of_quality() -> None:
     surprised = {a.kind: a for a in alerts_for(unexpected(JULY))}
-    assert "temperature" in surprised["data_quality"].columns
+    for alerts in (told(JULY), surprised):
+        assert alerts["data_quality"].columns == ("destination",)
+    assert any(f.check == "out_of_range" for f in verdict(JULY).flagged("quality"))
+
+
+def test_a_few_wild_values_in_a_column_that_did_not_drift_are_told() -> None:
+    rows = pd.DataFrame({"x": [float(i % 97) for i in range(2000)]})
+    wild = rows.assign(x=rows["x"].where(rows.index % 50 > 0, 9e9))
+    kinds = {a.kind: a for a in alerts_for(judge(compare(rows, wild)))}
+    assert kinds["data_quality"].columns == ("x",)
 
 
 def test_before_labels_come_harm_is_not_known() -> None:

@@ -145,7 +145,7 @@ def lean(svg: str) -> str:
 
 def _leaner(attribute: re.Match[str]) -> str:
     name, value = attribute[1], attribute[2]
-    if name in _LIVE or name.startswith("aria-"):
+    if name in _LIVE or name.startswith("aria-") or (name, value) == ("opacity", "1"):
         return ""
     if name in _MEASURED:
         value = _NUMBER.sub(_hundredth, value)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import re
 from typing import Any
+from xml.etree import ElementTree
 
 import altair as alt
 import pandas as pd
@@ -101,6 +104,28 @@ def test_the_table_beside_a_chart_holds_its_data() -> None:
 def test_a_spec_that_cannot_be_drawn_is_refused_in_plain_words() -> None:
     with pytest.raises(ReportError, match="cannot be drawn"):
         spec.still({"mark": {"type": "nonsense"}, "encoding": {"x": {"field": 1}}}, {}, "")
+
+
+def test_an_image_measures_to_a_hundredth_and_says_nothing_twice() -> None:
+    rows = [{"a": i / 7, "b": f'{i / 7!r} class="x" > 0.123456'} for i in range(30)]
+    chart = {
+        "data": {"values": rows},
+        "mark": {"type": "bar", "cornerRadius": 3},
+        "encoding": {"x": {"field": "a", "type": "quantitative"},
+                     "y": {"field": "b", "type": "nominal"}},
+    }  # fmt: skip
+    style = '[fill="#4c78a8"] { fill: #fff }[fill="#123456"] { fill: #000 }'
+    uri = spec.still(chart, {"axis": {"labelLimit": 0}}, style)
+    svg = base64.b64decode(uri.partition(",")[2]).decode()
+    tree = ElementTree.fromstring(svg)
+    drawn = " ".join(each.get("d", "") + each.get("transform", "") for each in tree.iter())
+    assert max(len(digits) for digits in re.findall(r"\.(\d+)", drawn)) == 2
+    assert not {"class", "role"} & {name for each in tree.iter() for name in each.attrib}
+    words = [each.text for each in tree.iter("{http://www.w3.org/2000/svg}text")]
+    assert {row["b"] for row in rows} <= set(words)
+    assert '#4c78a8"] {' in svg
+    assert "#123456" not in svg
+    assert len(svg) < 9000
 
 
 def test_an_image_is_the_same_however_many_were_drawn_before() -> None:
