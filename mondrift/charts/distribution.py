@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from itertools import pairwise
 from typing import Any
 
 import altair as alt
@@ -114,24 +115,43 @@ def _axis(labels: list[str], offset: float, *, title: str) -> alt.Axis:
         labelExpr=f"{listed}[floor(datum.value)]",
         grid=False,
         ticks=offset == 0.0,
-        labelOverlap="greedy" if offset == 0.0 else False,
+        # Every second label, or every fourth: what is left out is left out evenly.
+        labelOverlap="parity" if offset == 0.0 else False,
+        labelSeparation=8,
     )
 
 
 def _borders(histogram: pd.DataFrame) -> list[str]:
+    """Borders as people read them: rounded as far as their bins are wide, exact in the data."""
     bins = histogram.drop_duplicates("position").sort_values("position")
-    last = bins["end"].iloc[-1]
-    return [_number(value) for value in (*bins["start"], last)]
+    borders = [*bins["start"].astype("float64"), float(bins["end"].iloc[-1])]
+    widths = [0.0, *(high - low for low, high in pairwise(borders)), 0.0]
+    finite = [each if math.isfinite(each) else 0.0 for each in widths]
+    return [_number(at, max(beside)) for at, beside in zip(borders, pairwise(finite), strict=True)]
 
 
-def _number(value: Any) -> str:
-    if value is None or pd.isna(value):
+def _number(value: float, width: float) -> str:
+    """In the fewest digits that stay within 1 % of the bin beside it; in three, within 10 %.
+
+    >>> _number(0.009979, 0.01), _number(-9.125, 2.6), _number(12345.0, 4000.0)
+    ('0.01', '-9.1', '12,300')
+    >>> _number(2013.25, 0.5), _number(1234567.0, 1e5), _number(2e-5, 1e-5)
+    ('2,013.2', '1.23e6', '2e-5')
+    """
+    if math.isnan(value):
         return ""
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
-    if value != 0 and not 1e-3 <= abs(value) < 1e6:
-        return f"{value:.2e}"
-    return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"
+    for digits in range(1 if width else 3, 17):
+        power = f"{value:.{digits - 1}e}"
+        moved = abs(float(power) - value)
+        if not width or moved <= width * (0.01 if digits < 3 else 0.1):
+            break
+    short = float(power)
+    if short and not 1e-3 <= abs(short) < 1e6:
+        mantissa, _, exponent = power.partition("e")
+        return f"{float(mantissa):.15g}e{int(exponent)}"
+    return f"{short:,.15g}"
 
 
 def _words(name: str) -> str:

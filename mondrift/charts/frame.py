@@ -12,6 +12,8 @@ from mondrift.charts import theme
 from mondrift.errors import ColumnError, InputError
 
 STATUSES = tuple(theme.WORDS)
+JUDGED = "isValid(datum.status)"
+"""What holds for a row of data that has a status."""
 MAX_TICKS = 26
 """Above so many windows, ticks stand at round dates instead."""
 
@@ -85,23 +87,43 @@ def window_labels(frame: pd.DataFrame) -> pd.Series[Any]:
 
 
 def with_status(frame: pd.DataFrame) -> pd.DataFrame:
-    """The frame with its status as a word people read; a row without one is drawn as OK."""
-    words = [theme.WORDS.get(str(status), "OK") for status in frame["status"]]
-    return frame.assign(status=words)
+    """The frame with its status as a word people read, None for what was not judged."""
+    words = [theme.WORDS.get(str(status)) for status in frame["status"]]
+    return frame.assign(status=pd.Series(words, index=frame.index, dtype=object))
 
 
-def status_scales() -> tuple[alt.Scale, alt.Scale]:
-    """Colour and shape of each status, in the order of their weight."""
-    words = [theme.WORDS[status] for status in STATUSES]
+def status_colour(rows: pd.DataFrame, unjudged: theme.Colour, symbol: str = "") -> Any:
+    """Colour by status with its legend; rows without a status get `unjudged` and no legend."""
     colours = [theme.STATUS[status].light for status in STATUSES]
+    return _by_status(rows, alt.Color, colours, unjudged.light, symbol)
+
+
+def status_shape(rows: pd.DataFrame) -> Any:
+    """A shape for each status; rows without one get a dot."""
     shapes = [theme.SYMBOLS[status] for status in STATUSES]
-    return alt.Scale(domain=words, range=colours), alt.Scale(domain=words, range=shapes)
+    return _by_status(rows, alt.Shape, shapes, "circle", "")
 
 
-def present(frame: pd.DataFrame) -> list[str]:
+def present(rows: pd.DataFrame) -> list[str]:
     """The status words that occur, in the order of their weight: what a legend lists."""
-    found = set(frame["status"])
+    found = set(rows["status"])
     return [word for word in theme.WORDS.values() if word in found]
+
+
+def _by_status(
+    rows: pd.DataFrame, channel: Any, looks: list[str], unjudged: str, symbol: str
+) -> Any:
+    words = present(rows)
+    if not words:
+        return alt.value(unjudged)
+    legend = alt.Legend(title=None, values=words)
+    if symbol:
+        legend.symbolType = symbol
+    scale = alt.Scale(domain=[theme.WORDS[status] for status in STATUSES], range=looks)
+    judged = channel("status:N", scale=scale, legend=legend)
+    if rows["status"].notna().all():
+        return judged
+    return alt.condition(JUDGED, judged, alt.value(unjudged))
 
 
 def time_axis(rows: pd.DataFrame, padding: int = 0) -> alt.X:

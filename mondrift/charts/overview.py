@@ -5,11 +5,14 @@ from __future__ import annotations
 import altair as alt
 import pandas as pd
 
+from mondrift.charts import theme
 from mondrift.charts.frame import (
+    JUDGED,
     inline,
     picked,
     present,
-    status_scales,
+    status_colour,
+    status_shape,
     tips,
     when,
     window_labels,
@@ -22,7 +25,7 @@ ROW = 24
 
 
 def overview(frame: pd.DataFrame, across: str = "measure") -> alt.LayerChart:
-    """A heat map with a row per column; a cell's tint and symbol are its status.
+    """A heat map with a row per column; a cell's tint and symbol are its status, if it has one.
 
     Parameters
     ----------
@@ -71,7 +74,9 @@ def overview(frame: pd.DataFrame, across: str = "measure") -> alt.LayerChart:
             scale=alt.Scale(paddingInner=0.12, paddingOuter=0),
             axis=alt.Axis(title=None, grid=False),
         ),
-        opacity=alt.condition(chosen, alt.value(1.0), alt.value(0.15)),
+        opacity=alt.condition(chosen, alt.value(1.0), alt.value(0.15))
+        if present(rows)
+        else alt.value(1.0),
         tooltip=tips(
             rows,
             ("column", "column", ""),
@@ -90,19 +95,20 @@ def overview(frame: pd.DataFrame, across: str = "measure") -> alt.LayerChart:
 
 
 def _cells(base: alt.Chart, rows: pd.DataFrame, chosen: alt.Parameter) -> list[alt.Chart]:
-    colours, shapes = status_scales()
-    legend = alt.Legend(title=None, values=present(rows))
-    colour = alt.Color("status:N", scale=colours, legend=legend)
-    return [
-        # What is in order stays pale, so that the eye lands on what is not.
-        base.mark_rect(cornerRadius=3, stroke=None).encode(
-            color=colour,
-            fillOpacity=alt.condition("datum.status == 'OK'", alt.value(0.08), alt.value(0.24)),
+    colour = status_colour(rows, theme.MUTED)
+    tints = base.mark_rect(cornerRadius=3, stroke=None).encode(
+        color=colour,
+        # What is in order, or not judged, stays pale: the eye lands on what is not.
+        fillOpacity=alt.condition(
+            f"{JUDGED} && datum.status != 'OK'", alt.value(0.24), alt.value(0.08)
         ),
-        base.mark_point(filled=True, size=55, opacity=1)
-        .encode(color=colour, shape=alt.Shape("status:N", scale=shapes, legend=legend))
-        .add_params(chosen),
-    ]
+    )
+    symbols = (
+        base.transform_filter(JUDGED)
+        .mark_point(filled=True, size=55, opacity=1)
+        .encode(color=colour, shape=status_shape(rows))
+    )
+    return [tints, symbols.add_params(chosen) if present(rows) else symbols]
 
 
 def _axis(by_window: bool) -> alt.Axis:

@@ -10,8 +10,8 @@ from mondrift.charts.frame import (
     inline,
     only_one,
     picked,
-    present,
-    status_scales,
+    status_colour,
+    status_shape,
     time_axis,
     tips,
     window_labels,
@@ -27,7 +27,8 @@ def performance(history: pd.DataFrame, baseline: pd.DataFrame | None = None) -> 
     ----------
     history : columns `window_start` (UTC), `measure` (one metric), `statistic`; optional
         `window_end`, `low`, `high` (the interval), `status`, `n_current`. Each window has its own
-        bar from low to high: nothing is drawn between windows that was not measured.
+        bar from low to high: nothing is drawn between windows that was not measured. A window
+        without a status was not judged: it is a plain dot.
     baseline : column `statistic` (one row): the rule to compare with.
 
     The axis need not start at 0: a metric is read against its baseline. Raises ColumnError,
@@ -41,8 +42,6 @@ def performance(history: pd.DataFrame, baseline: pd.DataFrame | None = None) -> 
     )
     metric = only_one(rows, "measure", "performance")
     rows = with_status(rows.assign(window=window_labels(rows))).drop(columns=["window_end"])
-    colours, shapes = status_scales()
-    legend = alt.Legend(title=None, values=present(rows))
     y = alt.Y("statistic:Q", title=metric, scale=alt.Scale(zero=False, nice=True))
     base = alt.Chart(inline(rows)).encode(x=time_axis(rows, padding=18))
     bands = base.mark_rule(strokeWidth=9, strokeCap="round", color=theme.BAND.light).encode(
@@ -53,8 +52,8 @@ def performance(history: pd.DataFrame, baseline: pd.DataFrame | None = None) -> 
         base.mark_point(filled=True, size=80, opacity=1)
         .encode(
             y=y,
-            color=alt.Color("status:N", scale=colours, legend=legend),
-            shape=alt.Shape("status:N", scale=shapes, legend=legend),
+            color=status_colour(rows, theme.CURRENT),
+            shape=status_shape(rows),
             tooltip=tips(
                 rows,
                 ("window", "window", ""),

@@ -12,8 +12,8 @@ from mondrift.charts.frame import (
     inline,
     only_one,
     picked,
-    present,
-    status_scales,
+    status_colour,
+    status_shape,
     time_axis,
     tips,
     window_labels,
@@ -29,7 +29,8 @@ def timeline(history: pd.DataFrame, thresholds: pd.DataFrame | None = None) -> a
     ----------
     history : columns `window_start` (UTC), `column`, `measure` (one), `statistic`; optional
         `window_end`, `status`, `pvalue`, `n_current`, `reason`. One line per column; a point's
-        shape and colour are its status. A missing statistic is a gap.
+        shape and colour are its status, a plain dot what was not judged. A missing statistic is a
+        gap.
     thresholds : columns `status` ("warning" or "alarm") and `statistic`: a dashed rule each.
 
     Pointing at a line brings it forward. Raises ColumnError and InputError.
@@ -68,14 +69,12 @@ def timeline(history: pd.DataFrame, thresholds: pd.DataFrame | None = None) -> a
 
 
 def _points(rows: pd.DataFrame) -> alt.Chart:
-    colours, shapes = status_scales()
-    legend = alt.Legend(title=None, values=present(rows))
     points: alt.Chart = (
         alt.Chart(inline(rows))
         .mark_point(filled=True, size=70, opacity=1)
         .encode(
-            color=alt.Color("status:N", scale=colours, legend=legend),
-            shape=alt.Shape("status:N", scale=shapes, legend=legend),
+            color=status_colour(rows, theme.CURRENT),
+            shape=status_shape(rows),
             tooltip=tips(
                 rows,
                 ("window", "window", ""),

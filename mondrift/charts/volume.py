@@ -9,8 +9,7 @@ from mondrift.charts import theme
 from mondrift.charts.frame import (
     inline,
     picked,
-    present,
-    status_scales,
+    status_colour,
     time_axis,
     tips,
     window_labels,
@@ -25,7 +24,7 @@ def volume(history: pd.DataFrame) -> alt.LayerChart:
     Parameters
     ----------
     history : columns `window_start`, `window_end` (UTC), `n_current` (rows, ≥ 0); optional `low`
-        and `high` (rows expected), `status`.
+        and `high` (rows expected), `status`; without one nothing was judged and none is shown.
 
     Raises ColumnError, InputError.
 
@@ -41,7 +40,6 @@ def volume(history: pd.DataFrame) -> alt.LayerChart:
         optional=("low", "high", "status"),
     )
     rows = with_status(rows.assign(window=window_labels(rows)))
-    colours, _ = status_scales()
     tooltip = tips(
         rows,
         ("window", "window", ""),
@@ -50,12 +48,11 @@ def volume(history: pd.DataFrame) -> alt.LayerChart:
         ("high", "expected to", ","),
         ("status", "status", ""),
     )
-    legend = alt.Legend(title=None, values=present(rows), symbolType="square")
     base = alt.Chart(inline(rows)).encode(x=time_axis(rows), x2="window_end:T", tooltip=tooltip)
     bars = base.mark_rect(stroke=theme.CARD.light, strokeWidth=1.5, fillOpacity=0.6).encode(
         y=alt.Y("n_current:Q", title="rows", scale=alt.Scale(zero=True)),
         y2=alt.datum(0),
-        color=alt.Color("status:N", scale=colours, legend=legend),
+        color=status_colour(rows, theme.CURRENT, symbol="square"),
     )
     layers = [bars.add_params(zoom())]
     if rows["low"].notna().any():

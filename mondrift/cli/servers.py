@@ -159,8 +159,11 @@ def lab(arguments: tuple[str, ...]) -> None:
 
     if shutil.which("jupyter-lab", path=os.pathsep.join(_paths())) is None:
         raise ExtraError.needed("`mondrift lab`", "JupyterLab", "lab")
+    command = [sys.executable, "-m", "jupyterlab", *arguments]
+    if os.geteuid() == 0:  # a container: there is nobody else to be
+        command.append("--allow-root")
     with opened_store():
-        done = subprocess.run([sys.executable, "-m", "jupyterlab", *arguments], check=False)
+        done = subprocess.run(command, check=False)
     raise click.exceptions.Exit(done.returncode)
 
 

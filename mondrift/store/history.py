@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from operator import itemgetter
 from typing import Any
 
 import pandas as pd
@@ -19,6 +20,7 @@ from mondrift.store.results import results_version
 
 COLUMNS = ("run_id", "monitor", "revision", *FRAME, "adjusted", "status")
 
+_RUN = COLUMNS[:5]  # what a measurement has from its run; the queries give COLUMNS in their order
 _MOMENTS = ("window_start", "window_end")
 _FLOATS = ("statistic", "pvalue", "adjusted", "low", "high")
 
@@ -70,18 +72,16 @@ def history(db: Database, model: Model, wanted: Wanted) -> pd.DataFrame:
 
 def _read(connection: Connection, model: Model, wanted: Wanted) -> list[list[Any]]:
     parameters = {"model": model.number, **wanted.parameters()}
-    found: list[dict[str, Any]] = []
-    for query in (_DRIFT, _PERFORMANCE):
-        rows = connection.execute(text(_RUNS + query), parameters).mappings()
-        found += [{**row, **(row.get("measurement") or {})} for row in rows]
-    at = [COLUMNS.index(name) for name in ("window_start", "monitor")]
-    return sorted(map(_row, found), key=lambda row: [row[i] for i in at])
-
-
-def _row(found: dict[str, Any]) -> list[Any]:
-    for name in _MOMENTS:
-        found[name] = found[name].isoformat()
-    return [found[name] for name in COLUMNS]
+    rows = [list(row) for row in connection.execute(text(_RUNS + _DRIFT), parameters)]
+    for found in connection.execute(text(_RUNS + _PERFORMANCE), parameters):
+        run, measured = found[: len(_RUN)], found[len(_RUN)]
+        rows.append([*run, *(measured[name] for name in COLUMNS[len(_RUN) :])])
+    moments = [COLUMNS.index(name) for name in _MOMENTS]
+    for row in rows:
+        for at in moments:
+            row[at] = row[at].isoformat()
+    order = [COLUMNS.index(name) for name in ("window_start", "monitor")]
+    return sorted(rows, key=itemgetter(*order))
 
 
 def names(values: Sequence[str] | str | None) -> tuple[str, ...] | None:

@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 
 from mondrift import charts
-from mondrift.charts import renderer
+from mondrift.charts import renderer, theme
 from mondrift.errors import ColumnError, InputError
-from mondrift.page.spec import clean
+from mondrift.page.spec import clean, still
 
 HOSTILE = ["</script>", "a:b", "c.d", "e[0]", 'it\'s "q"', "שלום", "🚀", "x" * 300, "datum.x", ""]
 
@@ -100,6 +100,50 @@ def test_bins_of_uneven_width_stand_in_even_slots_with_their_borders_written() -
     assert encoding["x"]["axis"]["labelExpr"].startswith(json.dumps(["−∞", "10", "55.5", "∞"]))
     assert encoding["y"]["field"] == "share"
     assert encoding["y2"] == {"datum": 0}
+
+
+def test_borders_are_written_as_short_as_their_bins_allow_and_never_touch() -> None:
+    edges = [None, 0, 0.009979, 0.01999, 0.02002, 0.1095, 0.142, 0.1744, None]
+    rows = [("rain", i, str(i), edges[i], edges[i + 1], "reference", 1, 0.1) for i in range(8)]
+    columns = ["column", "position", "label", "start", "end", "window", "count", "share"]
+    spec = charts.distribution(pd.DataFrame(rows, columns=columns)).to_dict()
+    axis = spec["encoding"]["x"]["axis"]
+    written = ["", "0", "0.01", "0.02", "0.02", "0.11", "0.142", "0.174", ""]
+    assert axis["labelExpr"].startswith(json.dumps(written))
+    assert (axis["labelOverlap"], axis["labelSeparation"]) == ("parity", 8)
+
+
+UNJUDGED: dict[str, tuple[Callable[..., Any], pd.DataFrame]] = {
+    "timeline": (charts.timeline, history()),
+    "overview": (lambda frame: charts.overview(frame, across="window_start"), history()),
+    "performance": (charts.performance, history().assign(low=0.0, high=0.5)),
+    "volume": (charts.volume, volumes()),
+}
+
+
+@pytest.mark.parametrize("name", UNJUDGED)
+@pytest.mark.parametrize("missing", ["", None, np.nan])
+def test_without_a_status_there_is_neither_mark_nor_legend(name: str, missing: Any) -> None:
+    draw, frame = UNJUDGED[name]
+    spec = draw(frame.assign(status=missing)).to_dict()
+    assert {row["status"] for row in data_of(spec)} == {None}
+    text = json.dumps({key: value for key, value in spec.items() if key != "datasets"})
+    assert "legend" not in text
+    assert not {colour.light for colour in theme.STATUS.values()} & set(text.split('"'))
+    still(clean(spec), {}, "")
+
+
+@pytest.mark.parametrize("name", UNJUDGED)
+def test_a_legend_lists_only_what_was_judged(name: str) -> None:
+    draw, frame = UNJUDGED[name]
+    spec = draw(frame.assign(status=["alarm", "", "ok", None])).to_dict()
+    assert [row["status"] for row in data_of(spec)] == ["Alarm", None, "OK", None]
+    colour = next(
+        layer["encoding"]["color"] for layer in spec["layer"] if "color" in layer["encoding"]
+    )
+    assert colour["condition"]["legend"]["values"] == ["OK", "Alarm"]
+    assert colour["value"] in (theme.CURRENT.light, theme.MUTED.light)
+    still(clean(spec), {}, "")
 
 
 def test_levels_lie_on_their_side_in_the_order_given() -> None:

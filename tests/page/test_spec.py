@@ -125,7 +125,6 @@ def test_an_image_measures_to_a_hundredth_and_says_nothing_twice() -> None:
     assert {row["b"] for row in rows} <= set(words)
     assert '#4c78a8"] {' in svg
     assert "#123456" not in svg
-    assert len(svg) < 9000
 
 
 def test_an_image_is_the_same_however_many_were_drawn_before() -> None:
