@@ -13,8 +13,8 @@ Imports only go down:
     6  cli               doors
     5  run/ demo/        hands: monitors, papermill, archive
     4  settings embedded store/ cache notify/       memory
-    3  window kinds schema rows measurement histogram performance comparison comparing
-       policy finding verdict diagnosis wording severity alert incident playbook
+    3  window kinds schema rows measurement histogram privacy performance comparison
+       comparing policy finding verdict diagnosis wording severity alert incident playbook
        exhibits briefing report                     the spine, in the order of the path
     2  charts/ page/     pictures: tidy frame in, chart or markup out
     1  measures/ metrics/                           numbers

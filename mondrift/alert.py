@@ -218,7 +218,7 @@ def _targets(verdict: Verdict, diagnosis: Diagnosis, _: AlertRules) -> _Draft | 
 
 
 def _quality(verdict: Verdict, _: Diagnosis, __: AlertRules) -> _Draft | None:
-    """Findings of quality; values out of range of a column that drifted are no news of their own."""
+    """Findings of quality; that a column which drifted leaves its range is no news of its own."""
     drifted = {f.column for f in verdict.flagged("drift") if not f.segment}
     found = tuple(
         f

@@ -18,6 +18,7 @@ from mondrift.measures import MEASURES, fit_layout, summarize
 from mondrift.measures.column import Column
 from mondrift.measures.measure import Measure, Result
 from mondrift.performance import performance
+from mondrift.privacy import without_names, without_values
 from mondrift.rows import Rows, read
 from mondrift.schema import COMPARED, Schema
 
@@ -145,7 +146,8 @@ def _why_skipped(name: str, before: Rows, after: Rows) -> str:
         return f"{note}; missing values are checked"
     one, other = _only_value(before.columns[name]), _only_value(after.columns[name])
     if one is not None and one == other:
-        return f"the same single value in both windows: {one}"
+        shown_value = "" if name in before.schema.private else f": {one}"
+        return f"the same single value in both windows{shown_value}"
     return ""
 
 
@@ -205,6 +207,9 @@ def _compare_column(
     if not segment:
         measured.append(measurement("quality", "type_change", _type_change(one, before, after)))
     picture = None if one.name in skipped else histogram(one.name, segment, reference, current)
+    if one.name in before.schema.private:
+        measured = [without_values(each) for each in measured]
+        picture = without_names(picture) if picture else None
     return measured, picture
 
 

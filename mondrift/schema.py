@@ -38,7 +38,7 @@ class Schema:
         Probability of the positive class, or one column per class; values in [0, 1].
     segments : names of categorical features by which everything is also measured apart.
     positive : the class counted as positive; by default 1, True or yes.
-    private : names of columns whose values never leave the store.
+    private : names of columns whose values are shown nowhere: no category, no border of a bin.
     kinds : {column: kind}
         "numeric", "categorical", "boolean", "datetime" or "text"; what is not declared is
         inferred by `fit`, once, from the reference.
@@ -83,6 +83,11 @@ class Schema:
         for role, name in self._declared():
             if roles.setdefault(name, role) != role:
                 complaints.append(f"column {name!r} is declared as {roles[name]} and as {role}")
+        complaints += [
+            f"column {name!r} is private and a segment, whose values would be names"
+            for name in self.segments
+            if name in self.private
+        ]
         if complaints:
             raise SchemaError("The schema contradicts itself: " + "; ".join(complaints) + ".")
 

@@ -7,8 +7,8 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from mondrift import Comparison, Schema, compare
-from mondrift.errors import ColumnError, InputError
+from mondrift import Comparison, Schema, compare, judge
+from mondrift.errors import ColumnError, InputError, SchemaError
 
 
 def rows(n: int = 500, seed: int = 0, shift: float = 0.0) -> pd.DataFrame:
@@ -224,3 +224,26 @@ def test_it_shows_itself_in_one_line_and_as_a_table():
 def test_hostile_names_are_escaped_in_the_table():
     frame = pd.DataFrame({"</script><script>alert(1)</script>": range(100)})
     assert "<script>alert" not in compare(frame, frame)._repr_html_()
+
+
+def test_nothing_of_a_private_column_is_shown_but_how_far_it_moved():
+    secret = {"free": "Freiburg", "basic": "Basel", "pro": "Prague"}
+    one, other = (
+        rows(seed=seed, shift=shift).assign(
+            plan=lambda d: d["plan"].map(secret), income=lambda d: d["income"] * 7919 + 31337
+        )
+        for seed, shift in ((0, 0.0), (1, 1.0))
+    )
+    other.loc[:50, "plan"] = "Stockholm"
+    schema = Schema(private=("plan", "income"))
+    verdict = judge(compare(one, other, schema=schema))
+    text = json.dumps([verdict.comparison.to_dict(), verdict.to_dict()]) + verdict._repr_html_()
+    assert not [city for city in (*secret.values(), "Stockholm") if city in text]
+    assert verdict.comparison.histogram("income").edges is None
+    assert not {"raw", "scale"} & set(measured(verdict.comparison, "income", "wasserstein").detail)
+    assert verdict.columns()["income"].status == "alarm"
+
+
+def test_a_private_column_cannot_name_segments():
+    with pytest.raises(SchemaError, match="'plan' is private and a segment"):
+        Schema(private="plan", segments="plan")
