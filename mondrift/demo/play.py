@@ -65,7 +65,7 @@ def play(store: Store, workspace: Workspace, say: Say) -> Path:
         sent = deliver(store.outbox, into, clock=store.now)
         say(f"     {sent.sent} messages sent, {sent.failed} not taken")
     say("5/5  what was found", step=True)
-    history = store.history(monitor.model, monitor=monitor.name)
+    history = store.history(monitor.model, monitor=monitor.name, whole=True)
     alerts = store.alerts(monitor.model)
     for week, outcome in zip(demo.WEEKS, outcomes, strict=True):
         raised = alerts[alerts["run_id"] == outcome.checked.run.run_id]

@@ -2,7 +2,7 @@
 
     TV = ½ Σ |q - p|    p, q: shares of reference and current rows per bin or group
 
-No unit, in [0, 1]. With no drift it is not 0 but about √(2 B / (π M)) / 2 · √(1 + M/N) for M current
+No unit, in [0, 1]. With no drift it is not 0 but about √(2 B / (π M)) / 2 · √(1 + M/N) for M rows now
 and N reference rows, which `detail["noise"]` states beside it; `detail["corrected"]` takes most of
 that off, group by group: ½ Σ √max(0, (q - p)² - var), var of q - p when there is no drift.
 
