@@ -38,7 +38,7 @@ from tests.calibration.simulate import (
     pair,
 )
 
-SEED = 20130422
+SEED = 20261121
 ROOT = Path(__file__).resolve().parent.parent.parent
 JSON, PAGE = ROOT / "docs" / "calibration.json", ROOT / "docs" / "calibration.md"
 ROUNDS = 10  # mixed windows of 150 columns per batch
