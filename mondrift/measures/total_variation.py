@@ -3,8 +3,8 @@
     TV = ½ Σ |q - p|    p, q: shares of reference and current rows per bin or group
 
 No unit, in [0, 1]. With no drift it is not 0 but about √(2 B / (π M)) / 2 · √(1 + M/N), M and N
-rows in the current and the reference window; `detail["noise"]` states it. `detail["corrected"]` takes
-most of that off, group by group: ½ Σ √max(0, (q - p)² - var), var of q - p without drift.
+rows in the current and the reference window; `detail["noise"]` states it.
+`detail["corrected"]` takes most of that off, group by group: ½ Σ √max(0, (q - p)² - var), var of q - p without drift.
 
 Blind spot: how far rows moved; movement inside a bin. Source: any textbook, e.g. Tsybakov 2009.
 """
