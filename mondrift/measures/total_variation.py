@@ -4,7 +4,8 @@
 
 No unit, in [0, 1]. With no drift it is not 0 but about √(2 B / (π M)) / 2 · √(1 + M/N), M and N
 rows in the current and the reference window; `detail["noise"]` states it.
-`detail["corrected"]` takes most of that off, group by group: ½ Σ √max(0, (q - p)² - var), var of q - p without drift.
+`detail["corrected"]` takes most of that off, group by group: ½ Σ √max(0, (q - p)² - var), with
+the variance of q - p when there is no drift.
 
 Blind spot: how far rows moved; movement inside a bin. Source: any textbook, e.g. Tsybakov 2009.
 """
