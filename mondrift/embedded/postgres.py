@@ -182,8 +182,8 @@ def choose(programs: Sequence[Program], data: Path) -> Program:
         raise ServerError(
             f"The data in {str(data)!r} was written by PostgreSQL {needed}; this machine has "
             f"{', '.join(others)}, which cannot read it. To keep the rows: put the `postgres` of "
-            f"a PostgreSQL {needed} on the PATH (it is found by itself), run `mondrift backup` "
-            "(or its pg_dump), move the folder away, and restore with the new one. To start anew: "
+            f"a PostgreSQL {needed} on the PATH (it is found by itself), run `mondrift up` "
+            "and its pg_dump, move the folder away, and restore with the new one. To start anew: "
             "move the folder away."
         )
     raise ServerError(
