@@ -32,6 +32,11 @@ class Opened:
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Any]:
+    yield from launched()
+
+
+def launched() -> Iterator[Any]:
+    """A Chromium for as long as it is wanted; meanwhile this thread can run no other loop."""
     program = shutil.which("chromium") or shutil.which("chromium-browser")
     sync_api = pytest.importorskip("playwright.sync_api")
     if program is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from mondrift.run.archive import Archive, Record
 from mondrift.run.workspace import Workspace, lay_out
 from mondrift.store import Store
 from mondrift.verdict import Verdict
-from tests.browser.conftest import chromium, open_page  # noqa: F401  fixtures
+from tests.browser.conftest import launched, open_page  # noqa: F401  a fixture
 
 pytestmark = [pytest.mark.servers, pytest.mark.notebooks]
 
@@ -201,6 +201,12 @@ def test_a_second_performance_repeats_nothing_and_is_quick(played: Played) -> No
     assert (len(played.store.runs()), len(played.store.outbox.to_frame())) == before
     assert "     67,523 flights and their labels are in the store already" in said
     assert sum("report is there" in words for words in said) == 5
+
+
+@pytest.fixture
+def chromium() -> Iterator[Any]:
+    """For one test only: papermill's loop cannot run beside that of the browser."""
+    yield from launched()
 
 
 @pytest.mark.parametrize(("monday", "width"), [*((m, 1200) for m in WEEKS), (APRIL, 390)])
