@@ -19,7 +19,7 @@ from mondrift.run.archive import Archive, Record
 from mondrift.run.workspace import Workspace, lay_out
 from mondrift.store import Store
 from mondrift.verdict import Verdict
-from tests.browser.conftest import launched, open_page  # noqa: F401  a fixture
+from tests.browser.conftest import launched, open_page  # noqa: F401  open_page is a fixture
 
 pytestmark = [pytest.mark.servers, pytest.mark.notebooks]
 
@@ -209,22 +209,21 @@ def chromium() -> Iterator[Any]:
     yield from launched()
 
 
-@pytest.mark.parametrize(("monday", "width"), [*((m, 1200) for m in WEEKS), (APRIL, 390)])
 def test_each_page_opens_with_the_network_off_and_draws_every_chart(
-    played: Played,
-    monday: str,
-    width: int,
-    open_page: Callable[..., Any],  # noqa: F811
+    played: Played, open_page: Callable[..., Any]
 ) -> None:
-    path = played.workspace.reports / MONITOR / played.records[monday].run_id / "report.html"
-    opened = open_page(path, width=width).drawn()
-    page = opened.page
-    charts = page.locator("figure[data-chart]").count()
-    assert charts >= 10
-    assert page.locator("figure[data-chart=drawn]").count() == charts
-    page.locator("figure[data-chart]").first.locator(".mark-rect path").nth(3).hover(force=True)
-    tip = page.locator("#vg-tooltip-element.visible")
-    tip.wait_for(timeout=10_000)
-    assert "statistic" in tip.inner_text()
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert (opened.requests, opened.messages) == ([], [])
+    for monday, width in [*((monday, 1200) for monday in WEEKS), (APRIL, 390)]:
+        path = played.workspace.reports / MONITOR / played.records[monday].run_id / "report.html"
+        opened = open_page(path, width=width).drawn()
+        page = opened.page
+        charts = page.locator("figure[data-chart]").count()
+        assert charts >= 10
+        assert page.locator("figure[data-chart=drawn]").count() == charts
+        overview = page.locator("figure[data-chart]").first
+        overview.locator(".mark-rect path").nth(3).hover(force=True)
+        tip = page.locator("#vg-tooltip-element.visible")
+        tip.wait_for(timeout=10_000)
+        assert "statistic" in tip.inner_text()
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert (opened.requests, opened.messages) == ([], [])
+        page.close()
