@@ -210,7 +210,8 @@ def chromium() -> Iterator[Any]:
 
 
 def test_each_page_opens_with_the_network_off_and_draws_every_chart(
-    played: Played, open_page: Callable[..., Any]
+    played: Played,
+    open_page: Callable[..., Any],  # noqa: F811
 ) -> None:
     for monday, width in [*((monday, 1200) for monday in WEEKS), (APRIL, 390)]:
         path = played.workspace.reports / MONITOR / played.records[monday].run_id / "report.html"
