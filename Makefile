@@ -13,8 +13,8 @@ INPUTS := pyproject.toml constraints.txt
 
 # Minutes that each ring of tests may take on two cores, cheapest first; together below 10.
 # tests/rings.py runs exactly the rings named here.
-RINGS := doctest=0.25 unit=1 conformance=0.75 known=0.25 architecture=0.5 lint=0.25 types=0.5 \
-	servers=1.5 notebooks=2 install=0.5 browser=1 jupyterlab=0.75 calibration=0.5
+RINGS := doctest=0.25 unit=1 conformance=0.75 known=0.25 architecture=0.5 lint=0.1 types=0.5 \
+	servers=1.5 notebooks=2.5 install=0.4 browser=0.9 jupyterlab=0.75 calibration=0.5
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up down lab report test oldest lint types bench calibrate lock clean
