@@ -80,7 +80,7 @@ def compare(
 
     def compare_one(item: tuple[str, Column, Column, Rows, Rows]) -> _ColumnResult:
         segment, one, other, rows, others = item
-        return _compare_column(segment, one, other, rows, others, chosen, skipped)
+        return _compare_column(segment, one, other, rows, others, chosen, seed, skipped)
 
     big = max((before.n, after.n)) >= _THREADED
     results = list(_mapped(compare_one, work, threads=min(os.cpu_count() or 1, 4) if big else 1))
@@ -183,7 +183,7 @@ def _segments(before: Rows, after: Rows) -> Iterable[tuple[str, Rows, Rows]]:
 
 def _compare_column(
     segment: str, one: Column, other: Column, before: Rows, after: Rows,
-    chosen: tuple[Measure, ...], skipped: Mapping[str, str],
+    chosen: tuple[Measure, ...], seed: int, skipped: Mapping[str, str],
 ) -> _ColumnResult:  # fmt: skip
     layout = fit_layout(one)
     reference, current = summarize(one, layout), summarize(other, layout)
@@ -203,7 +203,8 @@ def _compare_column(
             continue  # labels come late: that is label coverage, a matter of performance
         family = "quality" if measure.name in QUALITY else "drift"
         if family == "quality" or one.name not in skipped:
-            measured.append(measurement(family, measure.name, measure(reference, current)))
+            result = measure(reference, current, seed=seed)
+            measured.append(measurement(family, measure.name, result))
     if not segment:
         measured.append(measurement("quality", "type_change", _type_change(one, before, after)))
     picture = None if one.name in skipped else histogram(one.name, segment, reference, current)

@@ -70,6 +70,16 @@ def test_polars_and_pandas_give_the_same_numbers():
     pd.testing.assert_frame_equal(one, other)
 
 
+def test_the_seed_reaches_the_measures_that_draw():
+    levels = ["a"] * 400 + ["b"] * 400 + ["c"] * 200
+    moved = ["a"] * 25 + ["b"] * 50 + ["c"] * 25
+    one, other = pd.DataFrame({"x": levels}), pd.DataFrame({"x": moved})
+    drawn = [measured(compare(one, other, seed=seed), "x", "chi_square") for seed in (1, 1, 2)]
+    assert drawn[0].detail["method"] == "monte carlo"
+    assert [each.detail["seed"] for each in drawn] == [1, 1, 2]
+    assert drawn[0].pvalue == drawn[1].pvalue != drawn[2].pvalue
+
+
 def test_threads_change_nothing():
     big = [pd.DataFrame(np.random.default_rng(s).normal(size=(200_000, 3))) for s in (0, 1)]
     threaded = compare(*big)
