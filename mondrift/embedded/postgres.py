@@ -91,6 +91,8 @@ class Postgres(Server):
             return
         lock = self.outlived()
         try:
+            if not self.data.exists():  # before anything is copied there, too
+                self.place.refuse_full_disk()
             program = readable(choose(programs, self.data), account, self.place.home)
             if not self.data.exists():
                 make_data_folder(self.data, self.place, program, account, sync=sync)

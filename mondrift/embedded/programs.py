@@ -67,8 +67,16 @@ class Program:
         if not target.exists():
             aside = folder / f".{target.name}"
             shutil.rmtree(aside, ignore_errors=True)  # of a copy that was broken off
-            for part in self.parts:
-                shutil.copytree(part, aside / part.relative_to(root), symlinks=True, ignore=_spare)
+            try:
+                for part in self.parts:
+                    to = aside / part.relative_to(root)
+                    shutil.copytree(part, to, symlinks=True, ignore=_spare)
+            except shutil.Error as error:  # one complaint per file: the first says it
+                shutil.rmtree(aside, ignore_errors=True)
+                raise ServerError(
+                    f"{self.source} cannot be copied to {str(folder)!r}: {error.args[0][0][2]}. "
+                    "Free some room there, or set MONDRIFT_HOME to another folder."
+                ) from error
             _let_others_read(aside)
             aside.rename(target)
         parts = tuple(target / part.relative_to(root) for part in self.parts)
