@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,13 +15,14 @@ from mondrift.comparison import QUALITY, Comparison
 from mondrift.errors import ColumnError, InputError, nearest, shown
 from mondrift.histogram import Histogram, histogram
 from mondrift.measurement import Measurement
-from mondrift.measures import MEASURES, fit_layout, summarize
-from mondrift.measures.column import Column
+from mondrift.measures import MEASURES, Summary, fit_layout, summarize
+from mondrift.measures.grid import Grid
 from mondrift.measures.measure import Measure, Result
 from mondrift.performance import performance
 from mondrift.privacy import without_names, without_values
 from mondrift.rows import Rows, read
 from mondrift.schema import COMPARED, Schema
+from mondrift.summaries import Summaries
 
 _SEGMENTS = 20  # at most so many levels of a segment column, the largest first
 _THREADED = 200_000  # rows above which threads pay
@@ -59,42 +61,77 @@ def compare(
     <Comparison of 1 columns, 100 against 100 rows, largest PSI ... in 'income'>
     """
     chosen = _chosen(measures)
-    if isinstance(reference, Rows):
+    if isinstance(reference, Rows | Summaries):
         before = reference
     else:
         fitted = (schema or Schema()).fit(reference)
         before = read(reference, fitted, label="reference", columns=columns)
     after = (
         current
-        if isinstance(current, Rows)
+        if isinstance(current, Rows | Summaries)
         else read(current, before.schema, label="current", columns=columns)
     )
-    names = _comparable(before, after, columns)
-    skipped = {name: reason for name in names if (reason := _why_skipped(name, before, after))}
-    parts = [("", before, after), *_segments(before, after)]
-    work = [
-        (segment, one.columns[name], other.columns[name], one, other)
-        for segment, one, other in parts
-        for name in names
-    ]
+    return _compared(before, after, _comparable(before, after, columns), chosen, seed)
 
-    def compare_one(item: tuple[str, Column, Column, Rows, Rows]) -> _ColumnResult:
-        segment, one, other, rows, others = item
-        return _compare_column(segment, one, other, rows, others, chosen, seed, skipped)
 
-    big = max((before.n, after.n)) >= _THREADED
-    results = list(_mapped(compare_one, work, threads=min(os.cpu_count() or 1, 4) if big else 1))
-    measurements = [m for measured, _ in results for m in measured]
-    for segment, one, other in parts:
-        measurements += performance(one, other, segment, seed)
-        measurements.append(_volume(one, other, segment))
+_Side = Rows | Summaries
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """Two windows, or one segment of each, that are compared column by column."""
+
+    segment: str
+    before: _Side
+    after: _Side
+
+    def summaries(self, name: str) -> tuple[Summary, Summary]:
+        """A column of both windows, counted on the layout that the reference fixes."""
+        if isinstance(self.before, Rows):
+            column = self.before.columns[name]
+            reference = summarize(column, fit_layout(column, grid=_grid(self.after, name)))
+        else:
+            reference = self.before.columns[""][name]
+        if isinstance(self.after, Rows):
+            return reference, summarize(self.after.columns[name], reference.layout)
+        return reference, self.after.columns[""][name].on(reference.layout)
+
+
+def _grid(window: _Side, name: str) -> Grid | None:
+    """The grid on which a window was counted; None when its rows are there to be counted."""
+    if isinstance(window, Rows):
+        return None
+    bins = window.columns[""][name].layout.bins
+    return bins.grid if bins else None
+
+
+def _compared(
+    before: _Side, after: _Side, names: Sequence[str], chosen: tuple[Measure, ...], seed: int
+) -> Comparison:
+    whole = _Pair("", before, after)
+    threads = min(os.cpu_count() or 1, 4) if max(before.n, after.n) >= _THREADED else 1
+
+    def compare_one(item: tuple[_Pair, str, str | None]) -> _ColumnResult:
+        return _compare_column(*item, chosen, seed)
+
+    results = list(_mapped(compare_one, [(whole, name, None) for name in names], threads))
+    skipped = {name: each.skipped for name, each in zip(names, results, strict=True)}
+    pairs = [whole, *_segments(before, after)]
+    work = [(pair, name, skipped[name]) for pair in pairs[1:] for name in names]
+    results += _mapped(compare_one, work, threads)
+    measurements = [m for each in results for m in each.measurements]
+    for pair in pairs:
+        rows, others = _rows(pair.before), _rows(pair.after)
+        if rows is not None and others is not None:
+            measurements += performance(rows, others, pair.segment, seed)
+        measurements.append(_volume(pair))
     return Comparison(
         reference=before.window,
         current=after.window,
         schema=before.schema,
         measurements=tuple(measurements),
-        histograms=tuple(h for _, h in results if h is not None),
-        skipped=skipped,
+        histograms=tuple(each.histogram for each in results if each.histogram is not None),
+        skipped={name: reason for name, reason in skipped.items() if reason},
         absent=after.absent,
         extra=after.extra,
         seed=seed,
@@ -102,7 +139,11 @@ def compare(
     )
 
 
-_ColumnResult = tuple[list[Measurement], Histogram | None]
+@dataclass(frozen=True)
+class _ColumnResult:
+    measurements: list[Measurement]
+    histogram: Histogram | None
+    skipped: str
 
 
 def _chosen(measures: Sequence[str] | None) -> tuple[Measure, ...]:
@@ -121,121 +162,140 @@ def _chosen(measures: Sequence[str] | None) -> tuple[Measure, ...]:
     )
 
 
-def _comparable(before: Rows, after: Rows, columns: Iterable[str] | None) -> list[str]:
+def _comparable(before: _Side, after: _Side, columns: Iterable[str] | None) -> list[str]:
     for name in columns or ():
         if name not in before.schema.kinds:
             raise ColumnError.unknown(name, before.schema.kinds, "the reference window")
+    known, others = _names(before), _names(after)
     names = [
         name
-        for name in before.columns
-        if name in after.columns and before.schema.role(name) in COMPARED
+        for name in known
+        if name in others
+        and before.schema.role(name) in COMPARED
+        and (columns is None or name in set(columns))
     ]
     if not names:
         raise ColumnError(
             f"The windows have no column in common to compare: the reference has "
-            f"{shown(before.columns)}, the current window {shown((*after.columns, *after.extra))}."
+            f"{shown(known)}, the current window {shown((*others, *after.extra))}."
         )
     return names
 
 
-def _why_skipped(name: str, before: Rows, after: Rows) -> str:
+def _names(window: _Side) -> tuple[str, ...]:
+    return tuple(window.columns if isinstance(window, Rows) else window.columns[""])
+
+
+def _rows(window: _Side) -> Rows | None:
+    """The rows that performance is measured on."""
+    return window if isinstance(window, Rows) else window.labelled
+
+
+def _why_skipped(name: str, schema: Schema, reference: Summary, current: Summary) -> str:
     """Why the distribution of a column cannot be compared; "" when it can."""
-    kind = before.schema.kinds[name]
+    kind = schema.kinds[name]
     if kind in ("datetime", "text"):
-        note = before.schema.notes.get(name, f"the distribution of {kind} columns is not compared")
+        note = schema.notes.get(name, f"the distribution of {kind} columns is not compared")
         return f"{note}; missing values are checked"
-    one, other = _only_value(before.columns[name]), _only_value(after.columns[name])
-    if one is not None and one == other:
-        shown_value = "" if name in before.schema.private else f": {one}"
+    one = _only_value(reference)
+    if one is not None and one == _only_value(current):
+        shown_value = "" if name in schema.private else f": {one}"
         return f"the same single value in both windows{shown_value}"
     return ""
 
 
-def _only_value(column: Column) -> str | None:
+def _only_value(summary: Summary) -> str | None:
     """The value of a column that has just one, else None."""
-    known = (
-        column.values[column.values >= 0]
-        if column.kind == "categorical"
-        else (column.values[~np.isnan(column.values)])
-    )
-    if not len(known) or known.min() != known.max():
+    if summary.layout.kind == "numeric":
+        found = [
+            *([f"{summary.minimum:g}", f"{summary.maximum:g}"] if summary.count else []),
+            *(["-inf"] if summary.negative_infinite else []),
+            *(["inf"] if summary.positive_infinite else []),
+        ]
+        apart = summary.count and summary.minimum != summary.maximum
+        return None if apart or len(set(found)) != 1 else found[0]
+    levels = summary.layout.levels
+    if levels is None or summary.unseen_more:
         return None
-    return column.levels[int(known[0])] if column.levels else f"{known[0]:g}"
+    held = [levels.names[at] for at in np.flatnonzero(summary.cells)] + list(summary.unseen)
+    return held[0] if len(held) == 1 else None
 
 
-def _segments(before: Rows, after: Rows) -> Iterable[tuple[str, Rows, Rows]]:
+def _segments(before: _Side, after: _Side) -> Iterable[_Pair]:
     """The windows cut by each level of each segment column, the reference's largest first."""
     for name in before.schema.segments:
-        if name not in before.columns or name not in after.columns:
+        if name not in _names(before) or name not in _names(after):
             continue
-        one, other = before.columns[name], after.columns[name]
-        counts = np.bincount(one.values[one.values >= 0], minlength=len(one.levels))
-        for code in np.argsort(-counts, kind="stable")[:_SEGMENTS]:
-            level = one.levels[code]
-            position = other.levels.index(level) if level in other.levels else -2
-            label = f"{name}={level}"
-            yield (
-                label,
-                before.where(one.values == code, label),
-                after.where(other.values == position, label),
-            )
+        for level in _levels(before, name)[:_SEGMENTS]:
+            one, other = before.segment(name, level), after.segment(name, level)
+            yield _Pair(f"{name}={level}", one, other)
+
+
+def _levels(window: _Side, name: str) -> list[str]:
+    """The levels of a segment column, the largest first."""
+    if isinstance(window, Summaries):
+        start = f"{name}="
+        return [each[len(start) :] for each in window.segments if each.startswith(start)]
+    column = window.columns[name]
+    counts = np.bincount(column.values[column.values >= 0], minlength=len(column.levels))
+    return [column.levels[code] for code in np.argsort(-counts, kind="stable")]
 
 
 def _compare_column(
-    segment: str, one: Column, other: Column, before: Rows, after: Rows,
-    chosen: tuple[Measure, ...], seed: int, skipped: Mapping[str, str],
-) -> _ColumnResult:  # fmt: skip
-    layout = fit_layout(one)
-    reference, current = summarize(one, layout), summarize(other, layout)
-    role = before.schema.role(one.name)
-
-    def measurement(family: str, name: str, result: Result) -> Measurement:
-        return Measurement(
-            family, one.name, role, one.kind, name, float(result.statistic), result.pvalue,
-            reference.n, current.n, result.low, result.high, segment, result.reason, result.detail,
-        )  # fmt: skip
-
-    measured = []
-    for measure in chosen:
-        if one.kind not in measure.kinds:
-            continue
-        if role == "target" and measure.name == "missing":
-            continue  # labels come late: that is label coverage, a matter of performance
-        family = "quality" if measure.name in QUALITY else "drift"
-        if family == "quality" or one.name not in skipped:
-            result = measure(reference, current, seed=seed)
-            measured.append(measurement(family, measure.name, result))
-    if not segment:
-        measured.append(measurement("quality", "type_change", _type_change(one, before, after)))
-    picture = None if one.name in skipped else histogram(one.name, segment, reference, current)
-    if one.name in before.schema.private:
+    pair: _Pair, name: str, skipped: str | None, chosen: tuple[Measure, ...], seed: int
+) -> _ColumnResult:
+    """Every measure of one column; `skipped` is None where that is not yet known."""
+    schema = pair.before.schema
+    role, kind = schema.role(name), schema.kinds[name]
+    reference, current = pair.summaries(name)
+    if skipped is None:
+        skipped = _why_skipped(name, schema, reference, current)
+    results = {
+        measure.name: measure(reference, current, seed=seed)
+        for measure in chosen
+        if kind in measure.kinds
+        and (measure.name in QUALITY or not skipped)
+        # labels come late: that is label coverage, a matter of performance
+        and not (role == "target" and measure.name == "missing")
+    }
+    if not pair.segment:
+        results["type_change"] = _type_change(name, kind, pair)
+    measured = [
+        Measurement(
+            "quality" if each in (*QUALITY, "type_change") else "drift",
+            name, role, kind, each, float(result.statistic), result.pvalue,
+            reference.n, current.n, result.low, result.high, pair.segment,
+            result.reason, result.detail,
+        )
+        for each, result in results.items()
+    ]  # fmt: skip
+    picture = None if skipped else histogram(name, pair.segment, reference, current)
+    if name in schema.private:
         measured = [without_values(each) for each in measured]
         picture = without_names(picture) if picture else None
-    return measured, picture
+    return _ColumnResult(measured, picture, skipped)
 
 
-def _type_change(one: Column, before: Rows, after: Rows) -> Result:
+def _type_change(name: str, kind: str, pair: _Pair) -> Result:
     """Share of current values that cannot be read as the reference's kind, in [0, 1]."""
-    bad = after.unreadable.get(one.name, 0)
+    bad, n = pair.after.unreadable.get(name, 0), pair.after.n
+    in_reference = pair.before.unreadable.get(name, 0)
     return Result(
-        bad / after.n if after.n else math.nan,
-        detail={
-            "unreadable": bad,
-            "kind": one.kind,
-            "in_reference": before.unreadable.get(one.name, 0),
-        },
-        reason="" if after.n else "no rows",
+        bad / n if n else math.nan,
+        detail={"unreadable": bad, "kind": kind, "in_reference": in_reference},
+        reason="" if n else "no rows",
     )
 
 
-def _volume(before: Rows, after: Rows, segment: str) -> Measurement:
+def _volume(pair: _Pair) -> Measurement:
+    sizes = pair.before.n, pair.after.n
     return Measurement(
-        "volume", "", "", "", "rows", float(after.n), None, before.n, after.n, segment=segment
+        "volume", "", "", "", "rows", float(sizes[1]), None, *sizes, segment=pair.segment
     )
 
 
 def _mapped(
-    function: Callable[[Any], _ColumnResult], items: Sequence[Any], *, threads: int
+    function: Callable[[Any], _ColumnResult], items: Sequence[Any], threads: int
 ) -> Iterable[_ColumnResult]:
     """`map`, over threads when asked: sorting and counting release the interpreter's lock."""
     if threads == 1:

@@ -49,6 +49,12 @@ class Rows:
         window = replace(self.window, n=int(np.count_nonzero(keep)), label=label)
         return replace(self, columns=columns, window=window, unreadable={})
 
+    def segment(self, name: str, level: str) -> Rows:
+        """The rows where column `name` holds `level`."""
+        column = self.columns[name]
+        code = column.levels.index(level) if level in column.levels else -2
+        return self.where(column.values == code, f"{name}={level}")
+
 
 def read(
     frame: Any,

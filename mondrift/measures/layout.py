@@ -110,11 +110,21 @@ class Layout:
         return cls(stored["kind"], tuple(stored["labels"]), bins, levels)
 
 
-def fit_layout(column: Column) -> Layout:
-    """The layout of a reference column; the order of its rows does not matter."""
+def fit_layout(column: Column, *, grid: Grid | None = None) -> Layout:
+    """The layout of a reference column; the order of its rows does not matter.
+
+    `grid` is that of windows that were counted before: bins are then picked from its borders, so
+    that their counts can be read with this layout (`Summary.on`). The range, the scale and the
+    bins are this reference's; only the cells are not. None fits a grid to the column.
+
+    >>> from mondrift.measures.column import numeric
+    >>> first = fit_layout(numeric(range(100))).bins.grid
+    >>> fit_layout(numeric(range(50, 150)), grid=first).bins.grid is first
+    True
+    """
     if column.kind == "numeric":
         finite = column.values[np.isfinite(column.values)]
-        return _numeric(finite) if len(finite) else Layout("numeric")
+        return _numeric(finite, grid) if len(finite) else Layout("numeric")
     if column.kind == "boolean":
         return Layout("boolean", ("False", "True"), levels=Levels(("False", "True"), (0, 1)))
     if column.kind == "categorical":
@@ -122,9 +132,9 @@ def fit_layout(column: Column) -> Layout:
     return Layout(column.kind)
 
 
-def _numeric(values: NDArray[np.float64]) -> Layout:
+def _numeric(values: NDArray[np.float64], given: Grid | None) -> Layout:
     points = landmarks(values)
-    grid = Grid.around(points, len(values))
+    grid = given or Grid.around(points, len(values))
     cells = grid.locate(values)
     counts = np.bincount(cells, minlength=grid.size)
     occupied = np.flatnonzero(counts)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -159,6 +159,44 @@ class Summary:
             rows=(*self.rows, *other.rows) if remembered else (),
             places=(*self.places, *other.places) if remembered else (),
         )
+
+    def on(self, layout: Layout) -> Summary:
+        """The same window read with another layout: other bins of the same grid, other levels.
+
+        Rows in levels that `layout` lacks become unseen ones, and unseen ones that it has are
+        counted. `below` and `above` count the cells that lie wholly outside its range, and one
+        row more where the extremes tell of one: rows in the range's own two cells are not told
+        apart.
+
+        Raises InputError when the grids differ: counts cannot be moved to other cells.
+
+        >>> from mondrift.measures import fit_layout, summarize
+        >>> from mondrift.measures.column import categorical
+        >>> counted = summarize(categorical("aab"), fit_layout(categorical("aab")))
+        >>> again = counted.on(fit_layout(categorical("bbc")))
+        >>> again.layout.levels.names, again.cells.tolist(), dict(again.unseen)
+        (('b', 'c'), [1, 0], {'a': 2})
+        """
+        if layout is self.layout or layout == self.layout:
+            return self
+        if layout.levels is not None and self.layout.levels is not None:
+            named = Counter(self.unseen)
+            named.update(dict(zip(self.layout.levels.names, self.cells.tolist(), strict=True)))
+            cells = np.array([named.pop(name, 0) for name in layout.levels.names], dtype=np.int64)
+            return replace(self, layout=layout, cells=cells, unseen=dict(sorted((+named).items())))
+        bins, mine = layout.bins, self.layout.bins
+        if bins is None and layout.kind == self.layout.kind:  # a reference without any value
+            return replace(self, layout=layout, cells=np.array([self.count]), sums=np.zeros(1))
+        if bins is None or mine is None or bins.grid != mine.grid:
+            raise InputError(
+                "A summary cannot be read with a layout of another grid. Fit the layout with "
+                "fit_layout(column, grid=...), the grid on which the summary was counted."
+            )
+        low, high = bins.grid.locate(np.array([bins.minimum, bins.maximum]))
+        below, above = int(self.cells[:low].sum()), int(self.cells[high + 1 :].sum())
+        below = max(below, int(self.minimum < bins.minimum))
+        above = max(above, int(self.maximum > bins.maximum))
+        return replace(self, layout=layout, below=below, above=above)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-valid, without layout, rows and sums; only cells that hold something."""

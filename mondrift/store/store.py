@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any
@@ -12,20 +11,15 @@ import pandas as pd
 
 from mondrift import embedded
 from mondrift.cache import Cache
-from mondrift.comparison import Comparison
-from mondrift.incident import Incident
 from mondrift.schema import Schema
 from mondrift.settings import Settings, secret
 from mondrift.store import (
     audit,
     baselines,
-    history,
     labels,
     log,
     models,
     quarantine,
-    results,
-    runs,
     schema,
     volumes,
     windows,
@@ -34,17 +28,15 @@ from mondrift.store.baselines import Baseline
 from mondrift.store.connect import engine_for, masked
 from mondrift.store.database import Database, utc_now
 from mondrift.store.labels import LabelResult
+from mondrift.store.ledger import Ledger
 from mondrift.store.log import LogResult
 from mondrift.store.models import Clock, Model, Task
 from mondrift.store.opening import opened
 from mondrift.store.outbox import Outbox
-from mondrift.store.results import Message
-from mondrift.store.runs import Run
-from mondrift.verdict import Verdict
 from mondrift.window import Window
 
 
-class Store:
+class Store(Ledger):
     """Everything that is kept about models; open one with `Store.open`.
 
     A context manager; safe to use from several threads and processes at once.
@@ -53,7 +45,7 @@ class Store:
     def __init__(
         self, database: Database, settings: Settings, servers: embedded.Servers | None
     ) -> None:
-        self._db = database
+        super().__init__(database)
         self._servers = servers
         self.settings = settings
         self.outbox = Outbox(database)
@@ -281,115 +273,7 @@ class Store:
         """
         return volumes.live(self._db, self.model(model_id), hours)
 
-    # Runs and results
-
-    def running(self, monitor: str) -> AbstractContextManager[None]:
-        """Hold a monitor for this process; StoreError when another one runs it."""
-        return runs.running(self._db, monitor)
-
-    def begin_run(
-        self,
-        monitor: str,
-        model_id: str,
-        window: Window | tuple[datetime, datetime],
-        config: Mapping[str, Any],
-        *,
-        force: bool = False,
-    ) -> Run:
-        """Begin a run, or find that it has been done: then `fresh` is False.
-
-        The run is identified by the monitor, a hash of `config` (JSON-valid), the window and a
-        revision. Nothing new since the last revision: that one is returned, checked or finished.
-        More rows, more labels, a failure or `force`: the next revision begins. Call it while
-        holding `running(monitor)`: a run that still stands at "started" is then known to be dead.
-        """
-        return runs.begin(self._db, self.model(model_id), monitor, window, config, force=force)
-
-    def save_check(
-        self,
-        run: Run,
-        comparison: Comparison,
-        verdict: Verdict,
-        *,
-        messages: Sequence[Message] = (),
-        incidents: Iterable[Incident] = (),
-    ) -> tuple[int, ...]:
-        """Write a check in one transaction and return the ids of its alerts.
-
-        Comparison, verdict, every measurement, `incidents` as they stand now, the alerts of
-        `messages` and one delivery per channel in the outbox; the run becomes "checked".
-        """
-        check = results.Check(comparison, verdict, tuple(messages), tuple(incidents))
-        return results.save_check(self._db, self.model(run.model_id), run, check)
-
-    def finish_run(self, run: Run, *, report: str) -> Run:
-        """Mark a checked run as finished; `report` is the path of its page in the archive."""
-        return runs.finish(self._db, run, report=report)
-
-    def fail_run(self, run: Run, error: str) -> Run:
-        """Mark a run as failed; what its check has stored stays."""
-        return runs.fail(self._db, run, error)
-
-    def run(self, run_id: str) -> Run:
-        """The run; ModelError when it is not known."""
-        return runs.get(self._db, run_id)
-
-    def runs(
-        self, *, model_id: str | None = None, monitor: str | None = None, last: int | None = None
-    ) -> pd.DataFrame:
-        """Runs, newest first."""
-        return runs.to_frame(self._db, model_id=model_id, monitor=monitor, last=last)
-
-    def comparison(self, run: Run | str) -> Comparison:
-        """The comparison that the check of a run has stored."""
-        return results.comparison(self._db, run if isinstance(run, str) else run.run_id)
-
-    def verdict(self, run: Run | str) -> Verdict:
-        """The verdict that the check of a run has stored."""
-        return results.verdict(self._db, run if isinstance(run, str) else run.run_id)
-
-    def history(
-        self,
-        model_id: str,
-        *,
-        families: Sequence[str] | str | None = None,
-        measures: Sequence[str] | str | None = None,
-        columns: Sequence[str] | str | None = None,
-        whole: bool = False,
-        monitor: str | None = None,
-        last: int | None = None,
-    ) -> pd.DataFrame:
-        """Measurements of the last windows, oldest first, one per row; through the cache.
-
-        Parameters
-        ----------
-        families, measures, columns : only these; None: all.
-        whole : only the whole windows, without what was measured within segments.
-        monitor : only this monitor's windows; None: of every monitor.
-        last : so many windows, the newest; None: all.
-
-        Few names cost little, whatever the store holds: a year of a monitor with segments has
-        tens of thousands of measurements. Of each monitor and window the newest checked revision
-        counts. Columns: run_id, monitor, revision, those of `Comparison.to_frame`, adjusted,
-        status.
-        """
-        wanted = history.Wanted(
-            families=history.names(families),
-            measures=history.names(measures),
-            columns=history.names(columns),
-            whole=whole,
-            monitor=monitor,
-            last=last,
-        )
-        return history.history(self._db, self.model(model_id), wanted)
-
-    def alerts(self, model_id: str | None = None, *, last: int | None = None) -> pd.DataFrame:
-        """Alerts, newest first, and whether they have been delivered."""
-        return results.alerts_frame(self._db, model_id, last)
-
-    def incidents(self, model_id: str, monitor: str | None = None) -> tuple[Incident, ...]:
-        """The last incident of each monitor and kind, open or closed."""
-        return results.last_incidents(self._db, self.model(model_id), monitor)
+    # Who did what
 
     def audit(self, model_id: str | None = None) -> pd.DataFrame:
         """Who registered or changed what: at, who, action, subject, before, after."""

@@ -12,8 +12,9 @@ PACKAGE = ROOT / "mondrift"
 
 # In reading order: each may import only those before it.
 SPINE = (
-    *("window", "kinds", "schema", "rows", "measurement", "histogram", "privacy", "performance"),
-    *("comparison", "comparing", "policy", "finding", "verdict", "diagnosis", "wording"),
+    *("window", "kinds", "schema", "rows", "summaries", "measurement", "histogram", "privacy"),
+    *("performance", "comparison", "comparing", "policy", "finding", "verdict", "diagnosis"),
+    "wording",
     *("severity", "alert", "incident", "playbook", "exhibits", "briefing", "report"),
 )
 FLOORS = (
