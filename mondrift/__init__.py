@@ -11,11 +11,12 @@ Imports only go down:
 
     7  notebooks/        pages that call mondrift
     6  cli               doors
-    5  run/ demo/        hands: monitors, papermill, archive
+    5  ingest logger/ run/ demo/    hands: files, the client of a model, papermill, archive
     4  settings embedded store/ cache notify/       memory
-    3  window kinds schema rows measurement histogram privacy performance comparison
-       comparing policy finding verdict diagnosis wording severity alert incident playbook
-       exhibits briefing report                     the spine, in the order of the path
+    3  window kinds matching schema rows measurement histogram privacy performance comparison
+       comparing null policy finding drift quality accuracy learned verdict diagnosis wording
+       severity alert incident playbook exhibits briefing report
+                                                    the spine, in the order of the path
     2  charts/ page/     pictures: tidy frame in, chart or markup out
     1  measures/ metrics/                           numbers
     0  errors            words
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from mondrift.errors import MondriftError, VerdictError
     from mondrift.finding import Finding
     from mondrift.histogram import Histogram
+    from mondrift.learned import learn_thresholds
+    from mondrift.logger import Logger
+    from mondrift.matching import calendar_matched
     from mondrift.measurement import Measurement
     from mondrift.policy import Policy, Threshold
     from mondrift.report import Report
@@ -48,6 +52,7 @@ __all__ = [
     "Comparison",
     "Finding",
     "Histogram",
+    "Logger",
     "Measurement",
     "MondriftError",
     "Policy",
@@ -59,10 +64,12 @@ __all__ = [
     "VerdictError",
     "Window",
     "brief",
+    "calendar_matched",
     "charts",
     "chunk",
     "compare",
     "judge",
+    "learn_thresholds",
 ]
 
 #: Where each public name lives. A name is loaded when it is first asked for, so that importing
@@ -71,6 +78,7 @@ _HOMES = {
     "Comparison": "comparison",
     "Finding": "finding",
     "Histogram": "histogram",
+    "Logger": "logger",
     "Measurement": "measurement",
     "MondriftError": "errors",
     "Policy": "policy",
@@ -82,9 +90,11 @@ _HOMES = {
     "VerdictError": "errors",
     "Window": "window",
     "brief": "briefing",
+    "calendar_matched": "matching",
     "chunk": "window",
     "compare": "comparing",
     "judge": "verdict",
+    "learn_thresholds": "learned",
 }
 
 

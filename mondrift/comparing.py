@@ -15,17 +15,19 @@ from mondrift.comparison import QUALITY, Comparison
 from mondrift.errors import ColumnError, InputError, nearest, shown
 from mondrift.histogram import Histogram, histogram
 from mondrift.measurement import Measurement
-from mondrift.measures import MEASURES, Summary, fit_layout, summarize
-from mondrift.measures.grid import Grid
+from mondrift.measures import MEASURES, Summary
 from mondrift.measures.measure import Measure, Result
+from mondrift.pair import Pair, Side, names_of, rows_of, segments
 from mondrift.performance import performance
 from mondrift.privacy import without_names, without_values
 from mondrift.rows import Rows, read
 from mondrift.schema import COMPARED, Schema
 from mondrift.summaries import Summaries
 
-_SEGMENTS = 20  # at most so many levels of a segment column, the largest first
 _THREADED = 200_000  # rows above which threads pay
+
+Progress = Callable[[int, int], None]
+"""Told how many columns are done, and of how many; each segment has its columns again."""
 
 
 def compare(
@@ -60,70 +62,69 @@ def compare(
     >>> compare(rows, rows + 10)
     <Comparison of 1 columns, 100 against 100 rows, largest PSI ... in 'income'>
     """
-    chosen = _chosen(measures)
+    before, after = windows(reference, current, schema=schema, columns=columns)
+    return compare_windows(before, after, measures=measures, columns=columns, seed=seed)
+
+
+def windows(
+    reference: Any,
+    current: Any,
+    *,
+    schema: Schema | None = None,
+    columns: Iterable[str] | None = None,
+) -> tuple[Side, Side]:
+    """Both windows as the reference's kinds; what has been read already stays as it is."""
     if isinstance(reference, Rows | Summaries):
         before = reference
     else:
         fitted = (schema or Schema()).fit(reference)
         before = read(reference, fitted, label="reference", columns=columns)
-    after = (
-        current
-        if isinstance(current, Rows | Summaries)
-        else read(current, before.schema, label="current", columns=columns)
-    )
-    return _compared(before, after, _comparable(before, after, columns), chosen, seed)
+    if isinstance(current, Rows | Summaries):
+        return before, current
+    return before, read(current, before.schema, label="current", columns=columns)
 
 
-_Side = Rows | Summaries
-
-
-@dataclass(frozen=True)
-class _Pair:
-    """Two windows, or one segment of each, that are compared column by column."""
-
-    segment: str
-    before: _Side
-    after: _Side
-
-    def summaries(self, name: str) -> tuple[Summary, Summary]:
-        """A column of both windows, counted on the layout that the reference fixes."""
-        if isinstance(self.before, Rows):
-            column = self.before.columns[name]
-            reference = summarize(column, fit_layout(column, grid=_grid(self.after, name)))
-        else:
-            reference = self.before.columns[""][name]
-        if isinstance(self.after, Rows):
-            return reference, summarize(self.after.columns[name], reference.layout)
-        return reference, self.after.columns[""][name].on(reference.layout)
-
-
-def _grid(window: _Side, name: str) -> Grid | None:
-    """The grid on which a window was counted; None when its rows are there to be counted."""
-    if isinstance(window, Rows):
-        return None
-    bins = window.columns[""][name].layout.bins
-    return bins.grid if bins else None
+def compare_windows(
+    before: Side,
+    after: Side,
+    *,
+    measures: Sequence[str] | None = None,
+    columns: Iterable[str] | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Comparison:
+    """`compare` of windows that have been read, for whoever wants to be told how far it is."""
+    chosen = _chosen(measures)
+    return _compared(before, after, _comparable(before, after, columns), chosen, seed, progress)
 
 
 def _compared(
-    before: _Side, after: _Side, names: Sequence[str], chosen: tuple[Measure, ...], seed: int
-) -> Comparison:
-    whole = _Pair("", before, after)
+    before: Side, after: Side, names: Sequence[str],
+    chosen: tuple[Measure, ...], seed: int, progress: Progress | None,
+) -> Comparison:  # fmt: skip
+    whole = Pair("", before, after)
     threads = min(os.cpu_count() or 1, 4) if max(before.n, after.n) >= _THREADED else 1
 
-    def compare_one(item: tuple[_Pair, str, str | None]) -> _ColumnResult:
+    def compare_one(item: tuple[Pair, str, str | None]) -> _ColumnResult:
         return _compare_column(*item, chosen, seed)
 
-    results = list(_mapped(compare_one, [(whole, name, None) for name in names], threads))
+    pairs = [whole, *segments(before, after)]
+    results: list[_ColumnResult] = []
+
+    def do(work: Sequence[Any]) -> None:
+        for each in _mapped(compare_one, work, threads):
+            results.append(each)
+            if progress is not None:
+                progress(len(results), len(pairs) * len(names))
+
+    do([(whole, name, None) for name in names])
     skipped = {name: each.skipped for name, each in zip(names, results, strict=True)}
-    pairs = [whole, *_segments(before, after)]
-    work = [(pair, name, skipped[name]) for pair in pairs[1:] for name in names]
-    results += _mapped(compare_one, work, threads)
+    do([(pair, name, skipped[name]) for pair in pairs[1:] for name in names])
     measurements = [m for each in results for m in each.measurements]
     for pair in pairs:
-        rows, others = _rows(pair.before), _rows(pair.after)
+        rows, others = rows_of(pair.before), rows_of(pair.after)
         if rows is not None and others is not None:
-            measurements += performance(rows, others, pair.segment, seed)
+            measurements += performance(rows, others, pair.segment, seed, pair.clusters)
         measurements.append(_volume(pair))
     return Comparison(
         reference=before.window,
@@ -162,11 +163,11 @@ def _chosen(measures: Sequence[str] | None) -> tuple[Measure, ...]:
     )
 
 
-def _comparable(before: _Side, after: _Side, columns: Iterable[str] | None) -> list[str]:
+def _comparable(before: Side, after: Side, columns: Iterable[str] | None) -> list[str]:
     for name in columns or ():
         if name not in before.schema.kinds:
             raise ColumnError.unknown(name, before.schema.kinds, "the reference window")
-    known, others = _names(before), _names(after)
+    known, others = names_of(before), names_of(after)
     names = [
         name
         for name in known
@@ -182,21 +183,17 @@ def _comparable(before: _Side, after: _Side, columns: Iterable[str] | None) -> l
     return names
 
 
-def _names(window: _Side) -> tuple[str, ...]:
-    return tuple(window.columns if isinstance(window, Rows) else window.columns[""])
-
-
-def _rows(window: _Side) -> Rows | None:
-    """The rows that performance is measured on."""
-    return window if isinstance(window, Rows) else window.labelled
-
-
 def _why_skipped(name: str, schema: Schema, reference: Summary, current: Summary) -> str:
     """Why the distribution of a column cannot be compared; "" when it can."""
     kind = schema.kinds[name]
     if kind in ("datetime", "text"):
         note = schema.notes.get(name, f"the distribution of {kind} columns is not compared")
         return f"{note}; missing values are checked"
+    if reference.layout.bins is not None and reference.layout.bins.known == "moments":
+        return (
+            "the reference is known by mean, std, min and max only; missing values and the range "
+            "are checked"
+        )
     one = _only_value(reference)
     if one is not None and one == _only_value(current):
         shown_value = "" if name in schema.private else f": {one}"
@@ -221,28 +218,8 @@ def _only_value(summary: Summary) -> str | None:
     return held[0] if len(held) == 1 else None
 
 
-def _segments(before: _Side, after: _Side) -> Iterable[_Pair]:
-    """The windows cut by each level of each segment column, the reference's largest first."""
-    for name in before.schema.segments:
-        if name not in _names(before) or name not in _names(after):
-            continue
-        for level in _levels(before, name)[:_SEGMENTS]:
-            one, other = before.segment(name, level), after.segment(name, level)
-            yield _Pair(f"{name}={level}", one, other)
-
-
-def _levels(window: _Side, name: str) -> list[str]:
-    """The levels of a segment column, the largest first."""
-    if isinstance(window, Summaries):
-        start = f"{name}="
-        return [each[len(start) :] for each in window.segments if each.startswith(start)]
-    column = window.columns[name]
-    counts = np.bincount(column.values[column.values >= 0], minlength=len(column.levels))
-    return [column.levels[code] for code in np.argsort(-counts, kind="stable")]
-
-
 def _compare_column(
-    pair: _Pair, name: str, skipped: str | None, chosen: tuple[Measure, ...], seed: int
+    pair: Pair, name: str, skipped: str | None, chosen: tuple[Measure, ...], seed: int
 ) -> _ColumnResult:
     """Every measure of one column; `skipped` is None where that is not yet known."""
     schema = pair.before.schema
@@ -258,6 +235,7 @@ def _compare_column(
         # labels come late: that is label coverage, a matter of performance
         and not (role == "target" and measure.name == "missing")
     }
+    results = pair.clustered(results, name, reference.layout, seed)
     if not pair.segment:
         results["type_change"] = _type_change(name, kind, pair)
     measured = [
@@ -276,7 +254,7 @@ def _compare_column(
     return _ColumnResult(measured, picture, skipped)
 
 
-def _type_change(name: str, kind: str, pair: _Pair) -> Result:
+def _type_change(name: str, kind: str, pair: Pair) -> Result:
     """Share of current values that cannot be read as the reference's kind, in [0, 1]."""
     bad, n = pair.after.unreadable.get(name, 0), pair.after.n
     in_reference = pair.before.unreadable.get(name, 0)
@@ -287,7 +265,7 @@ def _type_change(name: str, kind: str, pair: _Pair) -> Result:
     )
 
 
-def _volume(pair: _Pair) -> Measurement:
+def _volume(pair: Pair) -> Measurement:
     sizes = pair.before.n, pair.after.n
     return Measurement(
         "volume", "", "", "", "rows", float(sizes[1]), None, *sizes, segment=pair.segment

@@ -16,6 +16,7 @@ from mondrift.diagnosis import Performance, measurement, performance_of
 from mondrift.finding import Finding
 from mondrift.measurement import Measurement
 from mondrift.performance import positive_of
+from mondrift.policy import Policy
 from mondrift.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -142,6 +143,17 @@ def quality(verdict: Verdict) -> View:
     return View((Table(names, tuple(lines), "Data quality", note),))
 
 
+def _rule(policy: Policy) -> str:
+    if policy.name == "classic":
+        return "a fixed level for each column, without correction, or PSI beyond its threshold"
+    if policy.name == "learned":
+        return f"material, and further than all but {policy.level:.0%} of past windows went"
+    return (
+        f"significant at {policy.level:g} after correction for all columns (Benjamini-Hochberg), "
+        "and material"
+    )
+
+
 def method(verdict: Verdict) -> View:
     """How it was measured: windows, rules, seed, versions."""
     from mondrift.page.sections import Table
@@ -151,8 +163,7 @@ def method(verdict: Verdict) -> View:
     lines = [
         ("reference", str(comparison.reference)),
         ("current window", str(comparison.current)),
-        ("policy", f"{policy.name}: significant at {policy.level:g} after correction for all "
-                   "columns (Benjamini-Hochberg), and material"),
+        ("policy", f"{policy.name}: {_rule(policy)}"),
         ("thresholds (warning / alarm)", limits),
         ("accuracy", f"a drop of more than {100 * policy.accuracy_drop:g} points, whose 99 % "
                      f"lower bound exceeds 0, on at least {policy.minimum_labels} labels"),

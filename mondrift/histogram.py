@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -92,14 +93,13 @@ def _binned(
     bins: Bins, labels: tuple[str, ...], reference: Summary, current: Summary
 ) -> tuple[tuple[str, ...], tuple[float | None, ...], _Counts]:
     """Bins of one width where the column is continuous, a bin per value where it is discrete."""
-    cuts = np.array(bins.cuts)
+    grid, cuts = bins.grid, list(bins.cuts)
     if not bins.discrete:
-        low, high = bins.grid.borders(np.array([bins.low_cell, bins.high_cell]))
-        low, high = max(low, bins.minimum), min(high, bins.maximum)
-        inner = bins.grid.locate(np.linspace(low, high, _SHOWN_BINS + 1))
-        cuts = np.unique(np.concatenate([[0], inner]))
-    borders = bins.grid.borders(np.array([*cuts, bins.grid.size]))
-    edges = tuple(float(edge) if np.isfinite(edge) else None for edge in borders)
+        low = max(float(grid.all_borders[bins.low_cell]), bins.minimum)
+        high = min(float(grid.all_borders[bins.high_cell]), bins.maximum)
+        cuts = sorted({0, *grid.locate(np.linspace(low, high, _SHOWN_BINS + 1)).tolist()})
+    borders = grid.all_borders[[*cuts, grid.size]].tolist()
+    edges = tuple(edge if math.isfinite(edge) else None for edge in borders)
     if not bins.discrete:
         labels = tuple(_between(a, b) for a, b in pairwise(edges))
     one, other = (np.add.reduceat(each.cells, cuts).tolist() for each in (reference, current))

@@ -61,7 +61,7 @@ def infer(series: nw.Series[Any], role: Role) -> tuple[Kind, str]:
     if dtype.is_temporal():
         return "datetime", ""
     if dtype.is_numeric():
-        return _infer_number(series, is_class)
+        return ("numeric", "") if role == "cluster" else _infer_number(series, is_class)
     if dtype in (nw.Categorical, nw.Enum):
         return "categorical", ""
     if dtype == nw.String:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 
 from mondrift.measurement import Measurement
+from mondrift.measures import fit_layout
+from mondrift.measures.clusters import Clusters, clustered
 from mondrift.measures.column import Column
+from mondrift.measures.measure import Result
 from mondrift.metrics import Value, evaluate, evaluate_latency
+from mondrift.metrics.intervals import wilson
 from mondrift.rows import Rows
 from mondrift.schema import POSITIVE, Schema
 
@@ -34,8 +39,14 @@ def positive_of(schema: Schema, levels: Iterable[str]) -> str | None:
     return next((level for level in levels if level in _YES), None)
 
 
-def performance(before: Rows, after: Rows, segment: str, seed: int) -> list[Measurement]:
-    """Every metric that the schema's roles allow; empty without a target or a latency column."""
+def performance(
+    before: Rows, after: Rows, segment: str, seed: int, clusters: Clusters | None = None
+) -> list[Measurement]:
+    """Every metric that the schema's roles allow; empty without a target or a latency column.
+
+    With `clusters`, accuracy says how many rows are worth one independent row, and its interval
+    is as wide as that makes it.
+    """
     measurements = _latency(before, after, segment)
     target = before.schema.target
     if target is None or target not in before.columns or target not in after.columns:
@@ -48,7 +59,39 @@ def performance(before: Rows, after: Rows, segment: str, seed: int) -> list[Meas
     role = before.schema.role(column)
     for name, value in other.items():
         measurements.append(_measurement(name, column, role, one[name], value, segment))
+        if name == "accuracy" and clusters is not None and not math.isnan(value.value):
+            one_right, other_right = _right(before, labels), _right(after, labels)
+            found = _dependent(measurements[-1], one_right, other_right, clusters, seed)
+            measurements[-1] = found
     return measurements
+
+
+def _right(rows: Rows, labels: tuple[str, ...]) -> Column:
+    """Whether each row was predicted right; missing where the label is."""
+    target = _codes(rows.columns[rows.schema.target or ""], labels)
+    prediction = _codes(rows.columns[rows.schema.prediction or ""], labels)
+    known = (target >= 0) & (prediction >= 0)
+    return Column("accuracy", "boolean", np.where(known, target == prediction, np.nan))
+
+
+def _dependent(
+    accuracy: Measurement, one: Column, other: Column, clusters: Clusters, seed: int
+) -> Measurement:
+    """Accuracy of rows that come in clusters."""
+    held = [~np.isnan(each.values) for each in (one, other)]
+    labelled = [
+        replace(each, values=each.values[there])
+        for each, there in zip((one, other), held, strict=True)
+    ]
+    layout = fit_layout(labelled[0])
+    within = clusters.where(held[0], held[1])
+    test = {"total_variation": Result(0.0)}
+    told = clustered(test, layout, labelled[0], labelled[1], within, seed=seed)
+    detail = told["total_variation"].detail
+    n = accuracy.n_current / detail["design_effect"]
+    low, high = wilson(accuracy.statistic * n, n)
+    kept = {name: detail[name] for name in ("clusters", "design_effect")}
+    return replace(accuracy, low=low, high=high, detail={**accuracy.detail, **kept})
 
 
 def _labels(before: Rows, after: Rows) -> tuple[str, ...]:

@@ -1,8 +1,9 @@
 """The rules of a verdict, as data: what is material, how sure one must be, what counts together.
 
-Two policies are named. `default` asks for evidence *and* effect, corrected for the number of
-columns; `classic` holds the customary fixed rules (KS p < 0.05, PSI ≥ 0.1 / 0.25, chi-square
-p < 0.05) for those who need them.
+Three policies are named. `default` asks for evidence *and* effect, corrected for the number of
+columns; `learned` takes its evidence from past windows instead of p-values (`learn_thresholds`);
+`classic` holds the customary fixed rules (KS p < 0.05, PSI ≥ 0.1 / 0.25, chi-square p < 0.05) for
+those who need them.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, cast
 
 from mondrift.errors import SettingsError, nearest, shown
+from mondrift.null import Learned
 
 Status = Literal["skipped", "ok", "inconclusive", "warning", "alarm"]
 
@@ -38,6 +40,10 @@ class Threshold:
             return "alarm"
         return "warning" if effect >= self.warning else "ok"
 
+    def limit(self, status: Status) -> float:
+        """Where `warning` or `alarm` begins."""
+        return self.alarm if status == "alarm" else self.warning
+
 
 #: Effects that are material, per measure. A shift of a tenth in PSI is about 0.32 standard
 #: deviations of a normal column, a quarter about 0.5; KS 0.1 / 0.2 are 0.25 σ and 0.5 σ.
@@ -54,6 +60,7 @@ DEFAULT_EFFECTS: Mapping[str, Threshold] = {
     "type_change": Threshold(0.01, 0.1),
 }
 
+_NAMES = ("default", "learned", "classic")
 _CUSTOMARY = {
     "min_samples_for_eval": "minimum_labels",
     "accuracy_drop_threshold": "accuracy_drop",
@@ -71,17 +78,19 @@ class Policy:
 
     Parameters
     ----------
-    name : "default" or "classic".
+    name : "default", "learned" or "classic".
     level : probability, in (0, 1), of flagging any column of a window without drift, per family
         of findings.
     effects : {measure: Threshold}; for `classic` only `psi` is used.
     minimum_rows : below so many rows in either window a column is `inconclusive`.
+    minimum_clusters : the same for clusters, where rows depend on each other (`Schema.cluster`).
     minimum_labels : below so many labels a metric is `inconclusive`.
     accuracy_drop : share, in (0, 1); a drop must *exceed* it, and its one-sided 99 % lower bound 0.
     ks_level, chi_square_level : significance levels of the classic rules.
     groups : {name: columns}; judged column by column, told and counted as one.
     expected : {column or group: why}, e.g. {"weather": "with the season"}; that it moves is judged
         and told, but says nothing about the window as a whole.
+    learned : what past windows did, for `learned` only; `learn_thresholds` makes it.
 
     Examples
     --------
@@ -93,12 +102,14 @@ class Policy:
     level: float = 0.01
     effects: Mapping[str, Threshold] = field(default_factory=lambda: dict(DEFAULT_EFFECTS))
     minimum_rows: int = 20
+    minimum_clusters: int = 20
     minimum_labels: int = 100
     accuracy_drop: float = 0.05
     ks_level: float = 0.05
     chi_square_level: float = 0.05
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     expected: Mapping[str, str] = field(default_factory=dict)
+    learned: Learned | None = None
 
     def __post_init__(self) -> None:
         complaints = [
@@ -108,7 +119,7 @@ class Policy:
         ]
         complaints += [
             f"{name} is {getattr(self, name)}, which must be at least 1"
-            for name in ("minimum_rows", "minimum_labels")
+            for name in ("minimum_rows", "minimum_clusters", "minimum_labels")
             if getattr(self, name) < 1
         ]
         complaints += [
@@ -117,14 +128,36 @@ class Policy:
             for measure, t in self.effects.items()
             if not 0 < t.warning <= t.alarm
         ]
-        if self.name not in ("default", "classic"):
-            complaints.append(f"name is {self.name!r}; the policies are 'default' and 'classic'")
+        if self.name not in _NAMES:
+            complaints.append(
+                f"name is {self.name!r}; the policies are {', '.join(map(repr, _NAMES))}"
+            )
+        complaints += self._complaints_about_learned()
         grouped = [column for columns in self.groups.values() for column in columns]
         doubled = sorted({column for column in grouped if grouped.count(column) > 1})
         if doubled:
             complaints.append(f"columns {shown(doubled)} are in more than one group")
         if complaints:
             raise SettingsError("The policy cannot be used: " + "; ".join(complaints) + ".")
+
+    def _complaints_about_learned(self) -> list[str]:
+        if self.learned is None:
+            if self.name != "learned":
+                return []
+            return ["name is 'learned' but nothing was; make it with learn_thresholds()"]
+        if self.name != "learned":
+            return [f"it has learned thresholds, but name is {self.name!r}; set name: learned"]
+        others = [
+            measure
+            for measure, warning in self.learned.warnings.items()
+            if measure not in self.effects or self.effects[measure].warning != warning
+        ]
+        if not others:
+            return []
+        return [
+            f"its thresholds were learned with other warnings for {shown(others)}; "
+            "give learn_thresholds() a policy with these effects"
+        ]
 
     def group(self, column: str | None) -> str:
         """The group that `column` is told with, "" when it stands for itself."""
@@ -161,6 +194,8 @@ class Policy:
                 changes["groups"] = {str(g): tuple(columns) for g, columns in value.items()}
             elif key == "expected":
                 changes["expected"] = {str(name): str(why) for name, why in value.items()}
+            elif key == "learned":
+                changes["learned"] = None if value is None else Learned.from_mapping(value)
             elif key in cls.__dataclass_fields__:
                 changes[key] = value
             elif key in _CUSTOMARY or key in _CLASSIC_ONLY:
@@ -177,7 +212,7 @@ class Policy:
         plain = {
             name: getattr(self, name)
             for name in self.__dataclass_fields__
-            if name not in ("effects", "groups", "expected")
+            if name not in ("effects", "groups", "expected", "learned")
         }
         return {
             **plain,
@@ -186,6 +221,7 @@ class Policy:
             },
             "groups": {name: list(columns) for name, columns in self.groups.items()},
             "expected": dict(self.expected),
+            "learned": self.learned.to_dict() if self.learned else None,
         }
 
 

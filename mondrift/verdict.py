@@ -10,22 +10,18 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from mondrift.accuracy import accuracy
 from mondrift.comparison import Comparison
+from mondrift.drift import drift
 from mondrift.errors import VerdictError, shown
-from mondrift.finding import (
-    QUALITY,
-    Finding,
-    accuracy,
-    drift,
-    quality,
-    structure,
-)
+from mondrift.finding import Finding
 from mondrift.policy import STATUSES, Policy, Status
+from mondrift.quality import QUALITY, quality, structure
 
 if TYPE_CHECKING:
     from mondrift.page.sections import Section
@@ -36,17 +32,17 @@ _ROLE_COLUMNS = ("prediction", "probability", "target")
 
 @dataclass(frozen=True)
 class Verdict:
-    """What `judge` found: one status for the window, and the findings it rests on."""
+    """What `judge` found: one status for the window, and the findings it rests on.
+
+    `judge` alone decides. A verdict that was stored keeps the status and the reason it was stored
+    with, whatever later versions of mondrift would say.
+    """
 
     comparison: Comparison
     policy: Policy
     findings: tuple[Finding, ...]
-    status: Status = field(init=False)
-    reason: str = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "status", _whole(self.findings, self.policy))
-        object.__setattr__(self, "reason", _summary(self.findings, self.status, self.policy))
+    status: Status
+    reason: str
 
     def columns(self) -> dict[str, Finding]:
         """{column: the finding that gives it its status}: the worst of the whole window's.
@@ -111,7 +107,8 @@ class Verdict:
     def from_dict(cls, data: Mapping[str, Any], comparison: Comparison) -> Verdict:
         """The verdict that `to_dict` wrote, on the comparison it was made on."""
         findings = tuple(Finding.from_dict(each) for each in data["findings"])
-        return cls(comparison, Policy.from_mapping(data["policy"]), findings)
+        policy = Policy.from_mapping(data["policy"])
+        return cls(comparison, policy, findings, data["status"], data["reason"])
 
     def __repr__(self) -> str:
         return f"<Verdict {self.status}: {self.reason}>"
@@ -176,6 +173,8 @@ def judge(comparison: Comparison, policy: Policy | None = None) -> Verdict:
     Drift, missing values, unseen levels and so on are families of findings of their own: each is
     corrected by Benjamini-Hochberg over its segment × column pairs at `policy.level`, so that
     without drift any column of a window is flagged, per family, with at most that probability.
+    That holds for rows that do not depend on each other, or whose clusters the schema declares;
+    for others there are policies with thresholds learned from past windows (`learn_thresholds`).
 
     Examples
     --------
@@ -191,7 +190,8 @@ def judge(comparison: Comparison, policy: Policy | None = None) -> Verdict:
         findings += quality(comparison, check, policy)
     findings += structure(comparison, policy)
     findings += accuracy(comparison, policy)
-    return Verdict(comparison, policy, tuple(findings))
+    status = _whole(findings, policy)
+    return Verdict(comparison, policy, tuple(findings), status, _summary(findings, status, policy))
 
 
 # The whole
@@ -204,7 +204,8 @@ def _rank(finding: Finding) -> int:
 def _whole(findings: Sequence[Finding], policy: Policy) -> Status:
     """The worst status, but for movements that are expected.
 
-    Inconclusive only if a role column or over 20 % of the columns are.
+    Inconclusive only if a role column or over 20 % of the columns are; or any, where thresholds
+    were learned from too few windows: those decide about the window, and cannot.
     """
     flagged = [
         f
@@ -218,6 +219,9 @@ def _whole(findings: Sequence[Finding], policy: Policy) -> Status:
     unsure = [f for f in whole if f.status == "inconclusive"]
     compared = any(f.family == "drift" for f in whole)
     if not compared or any(f.role in _ROLE_COLUMNS for f in unsure):
+        return "inconclusive"
+    short = policy.learned is not None and policy.learned.short(policy.level)
+    if short and any(f.status == "inconclusive" for f in findings):
         return "inconclusive"
     columns = {f.column for f in whole}
     return "inconclusive" if len({f.column for f in unsure}) > 0.2 * len(columns) else "ok"
@@ -242,12 +246,14 @@ def _summary(findings: Sequence[Finding], status: Status, policy: Policy) -> str
         return "; ".join(told)
     if flagged:
         return f"only in segments {shown(sorted({f.segment for f in flagged}))}"
+    unsure = sorted((f for f in findings if f.status == "inconclusive"), key=lambda f: f.segment)
     if status == "inconclusive":
-        unsure = [f for f in findings if f.status == "inconclusive" and not f.segment]
         skipped = [f"{f.column}: {f.reason}" for f in findings if f.status == "skipped"]
         nothing = ["no column could be compared", *skipped[:3]]
         return unsure[0].reason if unsure else "; ".join(nothing)
-    return "no material change was found"
+    left = dict.fromkeys(f.column for f in unsure if f.column and not f.segment)
+    note = f"; inconclusive: {shown(left)}" if left else ""
+    return f"no material change was found{note}"
 
 
 def _told(findings: Iterable[Finding], policy: Policy) -> str:

@@ -2,6 +2,8 @@
 
     python tests/rings.py [--strict] unit=1 servers=1.5     # ring=minutes of its budget
 
+Two rings run at a time, on two cores; what a ring prints is shown when it is over.
+
 `make test` names every ring. A ring is NOT RUN when something it needs is missing, or when it
 holds no test: never a pass. Under `--strict` (`.ci/run`) that fails, and so does a skipped test,
 unless its reason begins with "only " ("only as root", "only on macOS"): that is about the place,
@@ -24,11 +26,14 @@ import tempfile
 import time
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 3.0
+LANES = 2  # rings at a time
 # A test with two markers belongs to the later one, so that each runs exactly once.
 MARKERS = (
     "conformance",
@@ -74,7 +79,7 @@ class Ring:
 RINGS = {
     ring.name: ring
     for ring in (
-        Ring("doctest", paths=("mondrift",)),
+        Ring("doctest", paths=("mondrift", "docs")),
         Ring("unit"),
         Ring("conformance", modules=("hypothesis",)),
         Ring("known"),
@@ -116,15 +121,15 @@ class Outcome:
         return [reason for reason in self.skips if not reason.startswith("only ")]
 
 
-def run(ring: Ring, minutes: float) -> Outcome:
-    """One ring, with its output passed through."""
+def run(ring: Ring, minutes: float, output: IO[str] | None = None) -> Outcome:
+    """One ring; what it prints goes to `output`, by default where everything goes."""
     reason = ring.missing()
     if reason:
         return Outcome(ring.name, reason=reason)
     started = time.monotonic()
     limit = PATIENCE * minutes * 60
     if ring.commands:
-        codes = [call([sys.executable, "-m", *command], limit) for command in ring.commands]
+        codes = [call([sys.executable, "-m", *each], limit, output) for each in ring.commands]
         failed = sum(code != 0 for code in codes)
         return Outcome(ring.name, len(codes) - failed, failed, seconds=time.monotonic() - started)
     with tempfile.TemporaryDirectory() as folder:
@@ -132,25 +137,68 @@ def run(ring: Ring, minutes: float) -> Outcome:
         options = ["-q", "--no-header", "-p", "no:cacheprovider", "--durations=3"]
         options += ["--continue-on-collection-errors", f"--junitxml={file}"]
         command = [sys.executable, "-m", "pytest", *ring.paths, "-m", ring.marker(), *options]
-        code = call(command, limit)
+        code = call(command, limit, output)
         text = file.read_text(encoding="utf-8") if file.exists() else ""
     return outcome(ring.name, code, text, time.monotonic() - started)
 
 
-def call(command: Sequence[str], limit: float) -> int:
+RUNNING: set[subprocess.Popen[bytes]] = set()
+
+
+def call(command: Sequence[str], limit: float, output: IO[str] | None = None) -> int:
     """Runs a command in a process group of its own, which is killed after `limit` seconds."""
     environment = {name: value for name, value in os.environ.items() if name not in NOT_OURS}
     with subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, start_new_session=True
+        command,
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output and subprocess.STDOUT,
+        start_new_session=True,
     ) as process:
+        RUNNING.add(process)
         try:
             return process.wait(limit)
-        except (subprocess.TimeoutExpired, KeyboardInterrupt) as stop:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            if isinstance(stop, KeyboardInterrupt):
-                raise
+        except subprocess.TimeoutExpired:
+            stop(process)
             return -signal.SIGKILL
+        finally:
+            RUNNING.discard(process)
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """Kills a process and all that it has started."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def run_aside(name: str, minutes: float) -> tuple[Outcome, str]:
+    """One ring, and what it printed."""
+    print(f"-- {name} begins (budget {minutes:g} min)", flush=True)
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
+        found = run(RINGS[name], minutes, output)
+        output.seek(0)
+        return found, output.read()
+
+
+def run_all(budgets: Mapping[str, float]) -> list[Outcome]:
+    """All rings, `LANES` at a time, shown in their order."""
+    outcomes = []
+    with ThreadPoolExecutor(LANES) as lanes:
+        started = [lanes.submit(run_aside, *each) for each in budgets.items()]
+        try:
+            for name, future in zip(budgets, started, strict=True):
+                found, printed = future.result()
+                outcomes.append(found)
+                told = printed if found.ran else f"NOT RUN: {found.reason}"
+                print(f"\n== {name}: {found.seconds / 60:.2f} min\n{told.rstrip()}", flush=True)
+        except KeyboardInterrupt:
+            lanes.shutdown(wait=False, cancel_futures=True)
+            for process in tuple(RUNNING):
+                stop(process)
+            raise
+    return outcomes
 
 
 def outcome(ring: str, code: int, xml: str, seconds: float) -> Outcome:
@@ -186,15 +234,15 @@ def why_skipped(skipped: ElementTree.Element) -> str:
     return message
 
 
-def table(outcomes: Sequence[Outcome], budgets: Mapping[str, float]) -> str:
-    """One line per ring, and the whole.
+def table(outcomes: Sequence[Outcome], budgets: Mapping[str, float], minutes: float) -> str:
+    """One line per ring, and the whole, which took so many minutes by the clock.
 
     >>> print(table([Outcome("unit", 7, 0, (), 30.0), Outcome("browser", reason="no test")],
-    ...             {"unit": 1.0, "browser": 1.0}))
+    ...             {"unit": 1.0, "browser": 1.0}, 0.5))
     ring          status   passed  failed  skipped  minutes  budget
     unit          RUN           7       0        0      0.5    1.00
     browser       NOT RUN  no test
-    whole         1 of 2        7       0        0      0.5    2.00
+    whole         1 of 2        7       0        0      0.5    1.00
     """
     lines = ["ring          status   passed  failed  skipped  minutes  budget"]
     row = "{:<13} {:<7} {:>7} {:>7} {:>8} {:>8.2f} {:>7.2f}{}"
@@ -208,7 +256,7 @@ def table(outcomes: Sequence[Outcome], budgets: Mapping[str, float]) -> str:
         counts = (each.passed, each.failed, len(each.skips), each.seconds / 60, budget)
         lines.append(row.format(each.ring, "RUN", *counts, "".join(f"  {x}" for x in notes)))
     ran = f"{sum(each.ran for each in outcomes)} of {len(outcomes)}"
-    whole = (*totals(outcomes), sum(each.seconds for each in outcomes) / 60, sum(budgets.values()))
+    whole = (*totals(outcomes), minutes, sum(budgets.values()) / LANES)
     return "\n".join([*lines, row.format("whole", ran, *whole, "")])
 
 
@@ -247,14 +295,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--strict", action="store_true", help="nothing may be left out")
     options = parser.parse_args(arguments)
     budgets = dict(options.rings)
-    outcomes = []
-    for name, minutes in budgets.items():
-        print(f"\n== {name} (budget {minutes:g} min)", flush=True)
-        outcomes.append(run(RINGS[name], minutes))
-        if not outcomes[-1].ran:
-            print(f"NOT RUN: {outcomes[-1].reason}", flush=True)
+    began = time.monotonic()
+    outcomes = run_all(budgets)
     found = complaints(outcomes, strict=options.strict)
-    print("\n" + table(outcomes, budgets))
+    print("\n" + table(outcomes, budgets, (time.monotonic() - began) / 60))
     print("".join(f"\nFAILED  {line}" for line in found))
     print("{} passed, {} failed, {} skipped".format(*totals(outcomes)))
     return 1 if found else 0

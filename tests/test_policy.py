@@ -55,7 +55,7 @@ def test_every_complaint_is_told_at_once():
     [
         ({"level": 1.5}, "level is 1.5, which must lie between 0 and 1"),
         ({"minimum_rows": 0}, "minimum_rows is 0, which must be at least 1"),
-        ({"name": "strict"}, "the policies are 'default' and 'classic'"),
+        ({"name": "strict"}, "the policies are 'default', 'learned', 'classic'"),
         ({"effects": {"psi": Threshold(0.3, 0.1)}}, "0 < warning <= alarm"),
         ({"groups": {"a": ("x",), "b": ("x",)}}, "more than one group"),
     ],

@@ -1,12 +1,25 @@
 """A verdict can be bet on: significant and material, or it says that it does not know."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from mondrift import Policy, Schema, Verdict, VerdictError, compare, judge
+from mondrift import (
+    Comparison,
+    Measurement,
+    Policy,
+    Schema,
+    Threshold,
+    Verdict,
+    VerdictError,
+    compare,
+    judge,
+)
+from mondrift.drift import by_column, smallest_visible
+from mondrift.measures.kolmogorov import two_sample_pvalue
 
 
 def numbers(n: int, seed: int, columns: int = 5, shift: float = 0.0) -> pd.DataFrame:
@@ -190,3 +203,163 @@ def test_it_shows_itself_in_one_line_and_as_a_table():
     verdict = judge(compare(numbers(500, 0), numbers(500, 1, shift=3)))
     assert repr(verdict).startswith("<Verdict alarm: 1 of 5 columns drifted: x0")
     assert "Alarm" in verdict._repr_html_()
+
+
+def test_a_stored_verdict_keeps_what_was_said_when_it_was_made():
+    comparison = compare(numbers(500, 0), numbers(500, 1, shift=3))
+    data = judge(comparison).to_dict() | {"status": "warning", "reason": "as an older version said"}
+    again = Verdict.from_dict(json.loads(json.dumps(data)), comparison)
+    assert (again.status, again.reason) == ("warning", "as an older version said")
+
+
+def test_a_window_that_is_ok_names_the_columns_it_cannot_judge():
+    current = numbers(2000, 1, 10)
+    current["x3"] = np.where(np.arange(2000) < 1985, np.nan, current["x3"])
+    reference = numbers(2000, 0, 10)
+    reference["x3"] = current["x3"]
+    verdict = judge(compare(reference, current))
+    assert verdict.status == "ok"
+    assert verdict.reason == "no material change was found; inconclusive: ['x3']"
+
+
+# Rows in clusters: what they are worth
+
+
+def clustered(comparison: Comparison, clusters: int, design_effect: float) -> Comparison:
+    """The comparison with the details that the measures of clustered rows give."""
+    facts = {"clusters": clusters, "design_effect": design_effect}
+    return replace(
+        comparison,
+        measurements=tuple(
+            replace(each, detail={**each.detail, **facts}) for each in comparison.measurements
+        ),
+    )
+
+
+def test_fewer_than_twenty_clusters_are_inconclusive_however_large_the_shift():
+    comparison = compare(numbers(1000, 0), numbers(1000, 1, shift=3))
+    finding = judge(clustered(comparison, 19, 1.0)).columns()["x0"]
+    assert (finding.status, finding.reason) == (
+        "inconclusive", "19 clusters are too few; 20 are needed",
+    )  # fmt: skip
+    assert judge(clustered(comparison, 20, 1.0)).status == "alarm"
+
+
+def test_rows_in_clusters_count_as_what_they_are_worth():
+    comparison = compare(numbers(10_000, 0), numbers(10_000, 1))
+    assert judge(clustered(comparison, 200, 10.0)).status == "ok"
+    verdict = judge(clustered(comparison, 25, 200.0))
+    assert verdict.status == "inconclusive"
+    reason = verdict.columns()["x0"].reason
+    assert "10,000 rows in clusters, worth 50 independent ones, show only differences" in reason
+
+
+def visible(comparison: Comparison, column: str) -> float:
+    by = next(each for each in by_column(comparison) if each["psi"].column == column)
+    return smallest_visible(by, 0.01)
+
+
+@pytest.mark.parametrize("kind", ["numeric", "categorical"])
+def test_a_design_effect_of_four_hides_twice_as_much(kind):
+    frames = numbers(5000, 0, 1), numbers(2000, 1, 1)
+    if kind == "categorical":
+        frames = tuple(frame.round().astype(int).astype(str) for frame in frames)
+    comparison = compare(*frames)
+    four = clustered(comparison, 100, 4.0)
+    assert visible(four, "x0") == pytest.approx(2 * visible(comparison, "x0"))
+
+
+def test_missing_values_show_nothing():
+    current, reference = numbers(4000, 1, 1), numbers(4000, 0, 1)
+    few = current.copy()
+    few.loc[1000:, "x0"] = np.nan
+    seen = visible(compare(reference, current[:1000]), "x0")
+    assert visible(compare(reference, few), "x0") == pytest.approx(seen)
+
+
+def test_the_smallest_visible_difference_is_what_a_test_of_that_size_shows():
+    from scipy import stats
+
+    n, m, level = 5000, 3000, 0.01
+    distance = visible(compare(numbers(n, 0, 1), numbers(m, 1, 1)), "x0")
+    effective = n * m / (n + m)
+    # KS shares the level with chi-square: half of it each
+    assert 2 * stats.kstwobign.sf(distance * effective**0.5) == pytest.approx(level, rel=1e-3)
+
+
+def test_labels_in_clusters_count_as_what_they_are_worth():
+    comparison = compare(scored(5000, 0, 0.9), scored(5000, 1, 0.8), schema=SCHEMA)
+    status_of = {
+        design: next(
+            f for f in judge(clustered(comparison, 100, design)).findings if f.check == "accuracy"
+        )
+        for design in (1.0, 10.0, 100.0)
+    }
+    assert [f.status for f in status_of.values()] == ["alarm", "alarm", "inconclusive"]
+    assert "(5,000 rows in clusters are worth 50)" in status_of[100.0].reason
+    few = judge(clustered(comparison, 10, 2.0))
+    finding = next(f for f in few.findings if f.check == "accuracy")
+    assert finding.reason == "labels in 10 clusters are too few; 20 are needed"
+
+
+# Windows known by their counts alone
+
+
+def bounded(comparison: Comparison, measure: str, least: float, most: float) -> Comparison:
+    """The comparison with one effect known between bounds only, as counts give it."""
+
+    def between(each: Measurement) -> Measurement:
+        if each.measure != measure:
+            return each
+        detail = {**each.detail, "at_least": least, "at_most": most}
+        pvalue = None if each.pvalue is None else two_sample_pvalue(least, 5000, 5000)[0]
+        return replace(each, statistic=least, pvalue=pvalue, detail=detail)
+
+    return replace(comparison, measurements=tuple(map(between, comparison.measurements)))
+
+
+@pytest.fixture(scope="module")
+def calm() -> Comparison:
+    return compare(numbers(5000, 0, 1), numbers(5000, 1, 1))
+
+
+def test_bounds_that_straddle_a_threshold_are_inconclusive(calm):
+    finding = judge(bounded(calm, "ks", 0.098, 0.103)).columns()["x0"]
+    assert (finding.status, finding.reason) == (
+        "inconclusive",
+        "counts alone cannot tell: KS D between 0.098 and 0.103 (warning from 0.1); "
+        "check from rows",
+    )
+    finding = judge(bounded(calm, "ks", 0.198, 0.2)).columns()["x0"]
+    assert "between 0.198 and 0.2 (alarm from 0.2)" in finding.reason
+
+
+@pytest.mark.parametrize(
+    ("least", "most", "expected"),
+    [(0.01, 0.02, "ok"), (0.06, 0.0999, "ok"), (0.1, 0.1999, "warning"), (0.2, 0.3, "alarm")],
+)
+def test_bounds_on_one_side_of_a_threshold_decide(calm, least, most, expected):
+    assert judge(bounded(calm, "ks", least, most)).columns()["x0"].status == expected
+
+
+def test_bounds_between_which_the_p_value_turns_are_inconclusive():
+    few = compare(numbers(200, 0, 1), numbers(200, 1, 1))
+    policy = Policy(effects={**Policy().effects, "ks": Threshold(0.1, 0.9)})
+    finding = judge(bounded(few, "ks", 0.11, 0.25), policy).columns()["x0"]
+    assert finding.status == "inconclusive"
+    assert "counts alone cannot tell: p between" in finding.reason
+
+
+def test_bounds_of_another_measure_count_too(calm):
+    finding = judge(bounded(bounded(calm, "ks", 0.08, 0.08), "wasserstein", 0.1, 0.2))
+    assert finding.columns()["x0"].status == "inconclusive"
+    assert "Wasserstein up to 0.2 (warning from 0.15)" in finding.columns()["x0"].reason
+
+
+def test_the_upper_bound_alone_is_enough(calm):
+    only = bounded(calm, "ks", 0.0, 0.5)
+    measurements = []
+    for each in only.measurements:
+        detail = {key: value for key, value in each.detail.items() if key != "at_least"}
+        measurements.append(replace(each, detail=detail))
+    assert judge(replace(only, measurements=tuple(measurements))).status == "inconclusive"

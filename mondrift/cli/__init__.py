@@ -13,10 +13,13 @@ from typing import Any
 import click
 
 from mondrift.cli.compare import compare
-from mondrift.cli.models import baseline, label, log, model
+from mondrift.cli.ingest import label, log
+from mondrift.cli.models import baseline, model
 from mondrift.cli.monitors import alerts, archive, check, monitors, run
+from mondrift.cli.quarantine import quarantine
 from mondrift.cli.servers import config, db, down, lab, status, up
 from mondrift.cli.start import demo, init
+from mondrift.cli.upkeep import backup, restore, retention
 from mondrift.errors import MondriftError
 
 
@@ -53,6 +56,7 @@ def main() -> None:
 
 for _command in (
     *(demo, init, compare, check, run, monitors, alerts, archive),
-    *(model, log, label, baseline, up, down, status, db, config, lab),
+    *(model, log, label, quarantine, baseline, up, down, status),
+    *(db, retention, backup, restore, config, lab),
 ):
     main.add_command(_command)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mondrift.cli.output import ALARM, as_json, fail_on_alarm, show_json
+from mondrift.cli.progress import bar
 
 if TYPE_CHECKING:
     from mondrift.verdict import Verdict
@@ -49,7 +50,7 @@ def compare(
     Example:
       mondrift compare january.csv june.csv --target bought --html june.html
     """
-    from mondrift.comparing import compare as compare_rows
+    from mondrift.comparing import compare_windows, windows
     from mondrift.ingest import read_file
     from mondrift.policy import Policy
     from mondrift.schema import Schema
@@ -61,7 +62,11 @@ def compare(
         target=target, prediction=prediction, probability=probability, timestamp=timestamp,
         id=id_, segments=segments, private=private, kinds=_pairs(kinds),  # type: ignore[arg-type]
     )  # fmt: skip
-    verdict = judge(compare_rows(*frames, schema=schema), Policy.from_mapping({"name": policy}))
+    rules = Policy.from_mapping({"name": policy})
+    before, after = windows(*frames, schema=schema)
+    with bar("comparing columns") as progress:
+        comparison = compare_windows(before, after, progress=progress)
+    verdict = judge(comparison, rules)
     if html is not None:
         write_page(verdict, html, f"{current.name} against {reference.name}")
     if as_json:

@@ -1,4 +1,4 @@
-"""Models, their rows and labels, their baselines: model, log, label, baseline."""
+"""Models and their baselines: model, baseline."""
 
 from __future__ import annotations
 
@@ -58,71 +58,6 @@ def model_show(model_id: str, as_json: bool) -> None:
     for name, kind in schema.kinds.items():
         note = f"  ({schema.notes[name]})" if name in schema.notes else ""
         click.echo(f"  {name:<24} {schema.role(name):<12} {kind}{note}")
-
-
-_file = click.argument("file", type=click.Path(path_type=Path))
-
-
-@click.command()
-@click.argument("model_id")
-@_file
-@click.option("--zone", default=None, help="Time zone of timestamps that name none, e.g. UTC.")
-@as_json
-def log(model_id: str, file: Path, zone: str | None, as_json: bool) -> None:
-    """Store the predictions in a file (CSV, TSV, JSON Lines, Parquet).
-
-    Rows that do not fit go to quarantine, with the reason; the others are stored.
-
-    \b
-    Example:
-      mondrift log flights april.csv --zone UTC
-    """
-    from mondrift.ingest import read_file
-
-    with opened_store() as store:
-        timestamp = store.model(model_id).schema.timestamp
-        rows = read_file(file, timestamps=(timestamp,) if timestamp else (), zone=zone or "")
-        done = store.log(model_id, rows)
-    counts = {
-        "stored": done.stored,
-        "duplicates": done.duplicates,
-        "conflicts": done.conflicts,
-        "quarantined": done.quarantined,
-        "labels": done.labels,
-    }
-    show_json(counts) if as_json else click.echo(_counted(counts))
-
-
-@click.command()
-@click.argument("model_id")
-@_file
-@click.option("--zone", default="", help="Time zone of `received_at` where it names none.")
-@as_json
-def label(model_id: str, file: Path, zone: str, as_json: bool) -> None:
-    """Store what really happened: a file with the columns id and value, perhaps received_at.
-
-    \b
-    Example:
-      mondrift label flights landed.csv
-    """
-    from mondrift.ingest import read_file
-
-    rows = read_file(file)
-    if "received_at" in rows.columns:
-        rows = read_file(file, timestamps=("received_at",), zone=zone)
-    with opened_store() as store:
-        done = store.label(model_id, rows)
-    counts = {
-        "stored": done.stored,
-        "unchanged": done.unchanged,
-        "unknown": done.unknown,
-        "quarantined": done.quarantined,
-    }
-    show_json(counts) if as_json else click.echo(_counted(counts))
-
-
-def _counted(counts: dict[str, int]) -> str:
-    return ", ".join(f"{count:,} {name}" for name, count in counts.items())
 
 
 @click.group()

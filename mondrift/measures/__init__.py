@@ -12,16 +12,18 @@ from __future__ import annotations
 
 from math import inf
 
+from mondrift.measures.anderson_darling import anderson_darling
 from mondrift.measures.chi_square import chi_square
 from mondrift.measures.column import Column
 from mondrift.measures.correction import benjamini_hochberg, bonferroni
 from mondrift.measures.counting import summarize
 from mondrift.measures.cramer_von_mises import cramer_von_mises
 from mondrift.measures.energy import energy
+from mondrift.measures.fitting import fit_layout, summarize_reference
 from mondrift.measures.hellinger import hellinger
 from mondrift.measures.jensen_shannon import jensen_shannon
 from mondrift.measures.ks import ks
-from mondrift.measures.layout import Layout, fit_layout
+from mondrift.measures.layout import Layout
 from mondrift.measures.measure import ANY_KIND, TESTABLE, Measure, Result
 from mondrift.measures.missing import infinite, missing
 from mondrift.measures.out_of_range import out_of_range
@@ -42,13 +44,23 @@ __all__ = [
     "bonferroni",
     "fit_layout",
     "summarize",
+    "summarize_reference",
 ]
 
 NUMERIC = frozenset({"numeric"})
 CATEGORICAL = frozenset({"categorical"})
 
 _IN_ORDER = (
-    Measure("ks", "Kolmogorov-Smirnov", ks, NUMERIC, (0, 1), symmetric=True, grows=True),
+    Measure(
+        "ks",
+        "Kolmogorov-Smirnov",
+        ks,
+        NUMERIC,
+        (0, 1),
+        symmetric=True,
+        grows=True,
+        inside=True,
+    ),
     Measure(
         "psi", "Population stability index", psi, TESTABLE, (0, inf), symmetric=True, smoothed=True
     ),
@@ -63,7 +75,14 @@ _IN_ORDER = (
         draws=True,
     ),
     Measure(
-        "wasserstein", "Wasserstein", wasserstein, NUMERIC, (0, inf), symmetric=True, grows=True
+        "wasserstein",
+        "Wasserstein",
+        wasserstein,
+        NUMERIC,
+        (0, inf),
+        symmetric=True,
+        grows=True,
+        inside=True,
     ),
     Measure("jensen_shannon", "Jensen-Shannon", jensen_shannon, TESTABLE, (0, 1), symmetric=True),
     Measure(
@@ -99,6 +118,21 @@ _IN_ORDER = (
         symmetric=True,
         size_free=False,
         default=False,
+        coarse=True,
+        inside=True,
+    ),
+    Measure(
+        "anderson_darling",
+        "Anderson-Darling",
+        anderson_darling,
+        NUMERIC,
+        (0, inf),
+        symmetric=True,
+        size_free=False,
+        default=False,
+        draws=True,
+        coarse=True,
+        inside=True,
     ),
     Measure(
         "energy",
@@ -110,6 +144,8 @@ _IN_ORDER = (
         unit_free=False,
         default=False,
         grows=True,
+        coarse=True,
+        inside=True,
     ),
 )
 

@@ -59,13 +59,8 @@ def table(reference: Summary, current: Summary) -> tuple[Counts, Counts, tuple[s
     if layout.levels is None:
         return reference.counts, current.counts, layout.labels
     unseen = sorted({*reference.unseen, *current.unseen})
-    rows = [
-        np.concatenate([each.cells, [each.unseen.get(name, 0) for name in unseen]])
+    f, g = (
+        np.append(each.cells, [*(each.unseen.get(name, 0) for name in unseen), each.unseen_more])
         for each in (reference, current)
-    ]
-    more = [
-        np.append(row, each.unseen_more)
-        for row, each in zip(rows, (reference, current), strict=True)
-    ]
-    f, g = (row.astype(np.int64) for row in more)
+    )
     return f, g, (*layout.levels.names, *unseen, "(more unseen levels)")

@@ -13,7 +13,7 @@ import numpy as np
 from mondrift.errors import InputError
 from mondrift.measures.column import Column
 from mondrift.measures.layout import Layout
-from mondrift.measures.summary import Summary, Values, pooled_moments
+from mondrift.measures.summary import Counts, Summary, Values, pooled_moments
 
 _CHUNK = 1 << 15  # rows
 
@@ -24,7 +24,7 @@ def summarize(column: Column, layout: Layout) -> Summary:
     Raises InputError when the layout was fitted on a column of another kind.
 
     >>> from mondrift.measures.column import categorical
-    >>> from mondrift.measures.layout import fit_layout
+    >>> from mondrift.measures.fitting import fit_layout
     >>> layout = fit_layout(categorical(["a", "a", "b"]))
     >>> today = summarize(categorical(["a", "c", None]), layout)
     >>> today.counts.tolist(), dict(today.unseen), today.missing
@@ -58,34 +58,33 @@ def _numeric(values: Values, layout: Layout) -> Summary:
     places = np.empty(len(values) if bins else 0, dtype=np.uint16)
     for start in range(0, len(values), _CHUNK):
         chunk = values[start : start + _CHUNK]
-        finite = np.isfinite(chunk)
-        if not finite.all():
+        low, high = float(chunk.min()), float(chunk.max())
+        if not (math.isfinite(low) and math.isfinite(high)):  # NaN shows in both
             missing += int(np.count_nonzero(np.isnan(chunk)))
             negative += int(np.count_nonzero(chunk == -np.inf))
             positive += int(np.count_nonzero(chunk == np.inf))
-            chunk = chunk[finite]
+            chunk = chunk[np.isfinite(chunk)]
             if not len(chunk):
                 continue
-        low, high = float(chunk.min()), float(chunk.max())
+            low, high = float(chunk.min()), float(chunk.max())
         minimum, maximum = min(minimum, low), max(maximum, high)
+        counted, many = moments[0], len(chunk)
         with np.errstate(over="ignore", invalid="ignore"):
-            mean = float(chunk.mean())
+            mean = float(np.add.reduce(chunk)) / many
             away = chunk - mean
             np.square(away, out=away)  # not a dot product: BLAS would wake threads for it
-            counted = moments[0]
-            moments = (
-                counted + len(chunk),
-                *pooled_moments(moments, (len(chunk), mean, float(away.sum()))),
-            )
+            square = float(np.add.reduce(away))
+            moments = (counted + many, *pooled_moments(moments, (many, mean, square)))
             if bins is None:
-                cells[0] += len(chunk)
+                cells[0] += many
                 continue
             below += int(np.count_nonzero(chunk < bins.minimum)) if low < bins.minimum else 0
             above += int(np.count_nonzero(chunk > bins.maximum)) if high > bins.maximum else 0
-            where = bins.grid.locate(chunk)
-            places[counted : counted + len(chunk)] = where
+            np.subtract(chunk, bins.grid.centre, out=away)
+            where = bins.grid.locate_from_centre(away)
+            places[counted : counted + many] = where
             cells += np.bincount(where, minlength=size)
-            sums += np.bincount(where, weights=chunk - bins.grid.centre, minlength=size)
+            sums += np.bincount(where, weights=away, minlength=size)
     some = moments[0] > 0
     return Summary(
         layout=layout,
@@ -108,15 +107,21 @@ def _numeric(values: Values, layout: Layout) -> Summary:
 
 def _categorical(column: Column, layout: Layout) -> Summary:
     assert layout.levels is not None
-    counted = np.bincount(column.values.astype(np.int64) + 1, minlength=len(column.levels) + 1)
-    missing, per_level = int(counted[0]), counted[1:]
+    missing, per_level = count_levels(column)
     cells = np.zeros(len(layout.levels.names), dtype=np.int64)
     unseen: dict[str, int] = {}
+    position = layout.levels.position
     for place in np.flatnonzero(per_level).tolist():
         name = column.levels[place]
-        known = layout.levels.position.get(name)
+        known = position.get(name)
         if known is None:
             unseen[name] = int(per_level[place])
         else:
             cells[known] += per_level[place]
     return Summary(layout, column.n, missing, cells=cells, unseen=dict(sorted(unseen.items())))
+
+
+def count_levels(column: Column) -> tuple[int, Counts]:
+    """Missing rows of a categorical column, and rows per level in the order of its levels."""
+    counted = np.bincount(column.values + 1, minlength=len(column.levels) + 1)
+    return int(counted[0]), counted[1:]

@@ -12,8 +12,10 @@ Blind spot: values within one cell, and values closer to a border than one round
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -25,6 +27,9 @@ LANDMARKS = 21  # order statistics at every twentieth of the rows
 _REACH = 24  # powers of two, beyond the core, that the cells cover on each side
 _MANTISSA = 52
 _LOWEST = -900  # a core below 2**-900 would meet the subnormal floats
+_SAMPLE = 512  # rows that show where the landmarks may lie
+_STEPS = 4096  # of a rough scale between the sample's ends; uint16 holds them
+_CHUNK = 1 << 15  # rows that fit the cache
 
 
 def _bits(value: float) -> int:
@@ -38,7 +43,36 @@ def landmarks(values: NDArray[np.float64]) -> NDArray[np.float64]:
     array([  0.,  25.,  50., 100.])
     """
     positions = (np.arange(LANDMARKS) * (len(values) - 1)) // (LANDMARKS - 1)
-    return np.asarray(np.partition(values, np.unique(positions))[positions])
+    if len(values) < 8 * _SAMPLE:
+        return np.asarray(np.partition(values, np.unique(positions))[positions])
+    return _selected(values, positions)
+
+
+def _selected(values: NDArray[np.float64], positions: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The order statistics at these positions; only rows near them are sorted.
+
+    Rows are counted on a rough scale that a few of them give: a poor one costs time, nothing else.
+    """
+    sample = np.sort(values[:: len(values) // _SAMPLE])
+    low, high = float(sample[_SAMPLE // 64]), float(sample[-_SAMPLE // 64])
+    scale = _STEPS / (high - low) if high > low else 0.0
+    if not 0.0 < scale < math.inf:  # one value holds nearly everything, or the range overflows
+        return np.asarray(np.partition(values, np.unique(positions))[positions])
+    steps, counts = np.empty(len(values), dtype=np.uint16), np.zeros(_STEPS, dtype=np.int64)
+    for start in range(0, len(values), _CHUNK):
+        with np.errstate(over="ignore"):
+            rough = values[start : start + _CHUNK] - low
+            rough *= scale
+        here = np.clip(rough, 0.0, _STEPS - 1.0, out=rough).astype(np.int64)
+        steps[start : start + _CHUNK] = here
+        counts += np.bincount(here, minlength=_STEPS)
+    up_to = np.cumsum(counts)
+    wanted = up_to.searchsorted(positions, side="right")
+    near = np.zeros(_STEPS, dtype=bool)
+    near[wanted] = True
+    held = np.sort(values[np.flatnonzero(near.take(steps))])
+    left_out = np.cumsum(np.where(near, 0, counts))  # rows not in `held`, up to each step
+    return np.asarray(held[positions - left_out[wanted]])
 
 
 @dataclass(frozen=True)
@@ -70,53 +104,50 @@ class Grid:
     @classmethod
     def around(cls, points: NDArray[np.float64], n: int) -> Grid:
         """The grid for a sample of n values with these landmarks."""
-        with np.errstate(over="ignore", invalid="ignore"):
-            gaps = np.diff(points)
-            floor = (points[19] - points[1]) * 2.0**-16
-        wide = np.where(gaps > max(floor, 0.0), gaps, np.inf)
-        narrowest = int(np.argmin(wide))
-        width = float(wide[narrowest])
-        middle = float(points[narrowest] / 2 + points[narrowest + 1] / 2)
-        if not np.isfinite(width):  # one value holds nearly everything, or the range overflows
-            middle = float(points[10])
+        ordered: list[float] = points.tolist()
+        floor = max((ordered[19] - ordered[1]) * 2.0**-16, 0.0)
+        wide = [b - a if b - a > floor else math.inf for a, b in pairwise(ordered)]
+        width = min(wide)
+        narrowest = wide.index(width)
+        middle = ordered[narrowest] / 2 + ordered[narrowest + 1] / 2
+        if width == math.inf:  # one value holds nearly everything, or the range overflows
+            middle = ordered[10]
             width = abs(middle) * 2.0**-16 if middle else 2.0**-16
-        core = 2.0 ** max(np.floor(np.log2(width)) if width > 0 else _LOWEST, _LOWEST)
+        core = 2.0 ** max(math.frexp(width)[1] - 1 if width > 0 else _LOWEST, _LOWEST)
         ratio = middle / core
-        centre = float(np.round(ratio) * core) if abs(ratio) < 2.0**52 else middle
-        grid = cls(centre, float(core), 0, 0, 1)
-        reach = _REACH << _MANTISSA
-        low, high = (
-            min(max(int(grid._offsets(np.array([point]))[0]) + margin, -reach), reach)
-            for point, margin in ((points[0], -1 << _MANTISSA), (points[-1], 1 << _MANTISSA))
-        )
+        centre = round(ratio) * core if abs(ratio) < 2.0**52 else middle
+        with np.errstate(over="ignore"):
+            ends = cls(centre, core, 0, 0, 1)._offsets(points[[0, -1]] - centre).tolist()
+        reach, margin = _REACH << _MANTISSA, 1 << _MANTISSA
+        low, high = max(ends[0] - margin, -reach), min(ends[1] + margin, reach)
         most = MANY if n >= MANY_ROWS else FEW
         shift = max((high - low).bit_length() - most.bit_length(), 0)
         while (high >> shift) - (low >> shift) + 1 > most:
             shift += 1
-        return cls(centre, float(core), shift, low >> shift, (high >> shift) - (low >> shift) + 1)
-
-    def _offsets(self, values: NDArray[np.float64]) -> NDArray[np.int64]:
-        """Signed distance from the centre, in units of the last bit of `|x - centre| + core`."""
-        with np.errstate(over="ignore"):
-            away = values - self.centre
-            distance = np.abs(away)
-            distance += self.core
-        offsets = distance.view(np.int64)
-        offsets -= _bits(self.core)
-        sign = away.view(np.int64)
-        sign >>= 63  # -1 left of the centre, 0 right of it; -0.0 has distance 0 on either side
-        offsets ^= sign
-        offsets -= sign
-        return offsets
+        return cls(centre, core, shift, low >> shift, (high >> shift) - (low >> shift) + 1)
 
     def locate(self, values: NDArray[np.float64]) -> NDArray[np.int64]:
         """The cell of each finite value, 0 to size - 1; a new array, monotone in the value."""
-        cells = self._offsets(values)
+        with np.errstate(over="ignore"):
+            return self.locate_from_centre(values - self.centre)
+
+    def locate_from_centre(self, away: NDArray[np.float64]) -> NDArray[np.int64]:
+        """The cell of each value, given as its distance from the centre: x - centre."""
+        cells = self._offsets(away)
         cells >>= self.shift
         cells -= self.first
-        np.maximum(cells, 0, out=cells)
-        np.minimum(cells, self.size - 1, out=cells)
-        return cells
+        return np.clip(cells, 0, self.size - 1, out=cells)
+
+    def _offsets(self, away: NDArray[np.float64]) -> NDArray[np.int64]:
+        """The distance from the centre in units of the last bit of `|x - centre| + core`."""
+        distance = np.abs(away)
+        distance += self.core
+        offsets = distance.view(np.int64)
+        offsets -= _bits(self.core)
+        sign = away.view(np.int64) >> 63
+        offsets ^= sign  # sign is -1 left of the centre, 0 right of it; -0.0 has distance 0
+        offsets -= sign
+        return offsets
 
     def borders(self, cells: NDArray[np.int64]) -> NDArray[np.float64]:
         """The smallest value of each cell; -inf for cell 0, +inf for cell `size`."""

@@ -35,18 +35,14 @@ def jensen_shannon(reference: Summary, current: Summary) -> Result:
     >>> result.statistic, result.detail["entropy_reference"]
     (0.70711, 1.0)
     """
-    p, q = shares(reference, current)
-    return Result(
-        jensen_shannon_distance(p, q),
-        detail={
+    detail = {}
+    if reference.layout.levels:
+        unseen = list(current.unseen.values())
+        detail = {
             "entropy_reference": _entropy(reference.cells),
-            "entropy_current": _entropy(np.append(current.cells, list(current.unseen.values())))
-            if reference.layout.levels
-            else _entropy(current.cells),
+            "entropy_current": _entropy(np.append(current.cells, unseen)),
         }
-        if reference.layout.levels
-        else {},
-    )
+    return Result(jensen_shannon_distance(*shares(reference, current)), detail=detail)
 
 
 def jensen_shannon_distance(p: NDArray[np.float64], q: NDArray[np.float64]) -> float:

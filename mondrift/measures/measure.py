@@ -52,6 +52,9 @@ class Measure:
     size_free: ten times the rows with the same shares leave it unchanged.
     smoothed: adds half a count per bin, so that proportional counts agree only to O(bins / n).
     draws: may draw at random and takes the seed of its local generator.
+    coarse: from counts alone it answers for the grid's cells, not for the rows (with rows in
+    memory it is exact); `detail["method"]` then says "grid".
+    inside: asks where in a bin the rows lie, which a reference of quantiles does not tell.
     """
 
     name: str
@@ -67,6 +70,8 @@ class Measure:
     size_free: bool = True
     smoothed: bool = False
     draws: bool = False
+    coarse: bool = False
+    inside: bool = False
 
     def __call__(self, reference: Summary, current: Summary, *, seed: int = 0) -> Result:
         """Compute the measure; a window without a usable value gives NaN and the reason.
@@ -91,6 +96,9 @@ class Measure:
                 if summary.n > summary.missing:
                     what = "finite values"
                 return Result.unknown(f"the {window} window has no {what}")
+        bins = reference.layout.bins
+        if self.inside and bins is not None and bins.known:
+            return Result.unknown(f"the reference is known by its {bins.known} only")
         if self.draws:
             return self.function(reference, current, seed=seed)
         return self.function(reference, current)

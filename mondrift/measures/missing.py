@@ -11,6 +11,8 @@ Blind spot: which rows lost their value.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from mondrift.measures.contingency import homogeneity_test, newcombe
@@ -52,13 +54,18 @@ def changed_share(x: int, n: int, y: int, m: int) -> Result:
     >>> changed_share(0, 1000, 0, 50).pvalue
     1.0
     """
+    result = share_change(x, n, y, m)
     test = homogeneity_test(np.array([x, n - x]), np.array([y, m - y]), ordered=False)
+    return replace(result, pvalue=test.pvalue, detail={**result.detail, "method": test.method})
+
+
+def share_change(x: int, n: int, y: int, m: int) -> Result:
+    """The same without its test: the size of the change and its interval.
+
+    >>> share_change(0, 100, 20, 100).detail["change"]
+    0.2
+    """
     low, high = newcombe(x, n, y, m)
     change = y / m - x / n
-    detail = {
-        "change": change,
-        "reference_share": x / n,
-        "current_share": y / m,
-        "method": test.method,
-    }
-    return Result(abs(change), test.pvalue, low, high, detail=detail)
+    detail = {"change": change, "reference_share": x / n, "current_share": y / m}
+    return Result(abs(change), None, low, high, detail=detail)

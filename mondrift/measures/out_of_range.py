@@ -15,11 +15,12 @@ Blind spot: holes inside the range. Source: exceedance statistics (Wilks 1942).
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from scipy import special
 
 from mondrift.measures.measure import Result
-from mondrift.measures.missing import changed_share
+from mondrift.measures.missing import changed_share, share_change
 from mondrift.measures.summary import Summary
 
 
@@ -36,13 +37,14 @@ def out_of_range(reference: Summary, current: Summary) -> Result:
     (0.5, 0.003317)
     """
     outside, before = current.below + current.above, reference.below + reference.above
-    result = changed_share(before, reference.count, outside, current.count)
-    pvalue, method = result.pvalue, result.detail["method"]
-    if before == 0:
-        pvalue = exceedance_pvalue(outside, reference.count, current.count)
-        method = "exact, exceedances"
-    detail = {**result.detail, "below": current.below, "above": current.above, "method": method}
-    return Result(result.statistic, pvalue, result.low, result.high, detail=detail)
+    sides = {"below": current.below, "above": current.above}
+    if before:
+        result = changed_share(before, reference.count, outside, current.count)
+        return replace(result, detail={**result.detail, **sides})
+    result = share_change(0, reference.count, outside, current.count)
+    pvalue = exceedance_pvalue(outside, reference.count, current.count)
+    detail = {**result.detail, "method": "exact, exceedances", **sides}
+    return replace(result, pvalue=pvalue, detail=detail)
 
 
 def exceedance_pvalue(outside: int, n: int, m: int) -> float:

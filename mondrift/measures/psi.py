@@ -16,11 +16,14 @@ Potgieter et al., arXiv 2307.11878.
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from mondrift.measures.layout import COMMON
+from mondrift.measures.fitting import COMMON
 from mondrift.measures.measure import Result
 from mondrift.measures.summary import Summary
 
@@ -42,22 +45,22 @@ def psi(reference: Summary, current: Summary) -> Result:
     """
     f, g, labels = reference.counts, current.counts, reference.layout.labels
     some = (f + g) > 0
-    empty = {
-        "empty_reference": [labels[place] for place in np.flatnonzero(some & (f == 0))],
-        "empty_current": [labels[place] for place in np.flatnonzero(some & (g == 0))],
-    }
     statistic = population_stability(f[some], g[some])
-    detail: dict[str, object] = {"bins": int(some.sum()), **empty}
+    detail: dict[str, Any] = {
+        "bins": int(np.count_nonzero(some)),
+        "empty_reference": [labels[place] for place in np.flatnonzero(some & (f == 0)).tolist()],
+        "empty_current": [labels[place] for place in np.flatnonzero(some & (g == 0)).tolist()],
+    }
     if reference.layout.kind == "categorical":
         some[-1] = False
     f, g = _grouped(f[some], g[some])
-    n, m, bins = f.sum(), g.sum(), len(f)
-    if bins < 2 or not n or m * (f[f > 0].min() / n) < EXPECTED:
+    n, m, bins = int(f.sum()), int(g.sum()), len(f)
+    if bins < 2 or not n or m * (int(f[f > 0].min()) / n) < EXPECTED:
         unknown = {"estimable": False, "corrected": None, "corrected_raw": None}
         return Result(statistic, detail={**detail, **unknown})
     noise = 1 / n + 1 / m
-    grouped = population_stability(f, g)
-    corrected = float(grouped - (bins - 1) * noise)
+    grouped = population_stability(f, g) if bins < detail["bins"] else statistic
+    corrected = grouped - (bins - 1) * noise
     return Result(
         statistic,
         float(special.chdtrc(bins - 1, grouped / noise)),
@@ -68,7 +71,7 @@ def psi(reference: Summary, current: Summary) -> Result:
             "corrected": max(corrected, 0.0),
             "corrected_raw": corrected,
             "tolerance": TOLERANCE,
-            "tolerance_pvalue": _tolerance_pvalue(grouped, bins - 1, noise),
+            "tolerance_pvalue": tolerance_pvalue(grouped, bins - 1, noise),
         },
     )
 
@@ -98,7 +101,7 @@ def _grouped(
     return kept_f, kept_g
 
 
-def _tolerance_pvalue(statistic: float, df: int, noise: float) -> float:
+def tolerance_pvalue(statistic: float, df: int, noise: float) -> float:
     """P(noncentral χ² ≥ what was seen) when the true PSI is the tolerance itself."""
     x, away = statistic / noise, TOLERANCE / noise
     if away < 1e4:
@@ -108,5 +111,5 @@ def _tolerance_pvalue(statistic: float, df: int, noise: float) -> float:
     h = 1 - 2 * mean * (df + 3 * away) / (3 * spread**2)
     p = spread / mean**2
     at = 1 + h * p * (h - 1 - 0.5 * (2 - h) * (1 - 3 * h) * p)
-    scale = h * np.sqrt(2 * p) * (1 + 0.5 * (1 - 3 * h) * p)
+    scale = h * math.sqrt(2 * p) * (1 + 0.5 * (1 - 3 * h) * p)
     return float(special.ndtr(-((x / mean) ** h - at) / scale))

@@ -102,6 +102,21 @@ class Summary:
         return _no_counts()
 
     @cached_property
+    def cumulative(self) -> Counts:
+        """Rows up to the end of each cell of the grid."""
+        return np.cumsum(self.cells)
+
+    @cached_property
+    def cell_shares(self) -> Values:
+        """Share of the rows with a value that each cell holds."""
+        return self.cells / self.count
+
+    @cached_property
+    def distribution(self) -> Values:
+        """Share of the rows with a value up to the end of each cell."""
+        return self.cumulative / self.count
+
+    @cached_property
     def located(self) -> NDArray[np.uint16]:
         """The grid cell of each finite value in memory, in the order of `finite`."""
         if len(self.places) == 1:

@@ -63,23 +63,25 @@ def vanished(reference: Summary, current: Summary) -> Result:
 def _only_in(here: Summary, there: Summary) -> Result:
     levels = here.layout.levels
     assert levels is not None
-    mine = np.append(here.cells, [here.unseen[name] for name in here.unseen]).astype(np.int64)
-    names = (*levels.names, *here.unseen)
+    mine = np.append(here.cells, [*here.unseen.values()]).astype(np.int64)
     theirs = np.append(there.cells, [there.unseen.get(name, 0) for name in here.unseen])
-    only = (mine > 0) & (theirs == 0)
+    theirs = theirs.astype(np.int64)
+    only = np.flatnonzero((mine > 0) & (theirs == 0))
     rows = int(mine[only].sum()) + here.unseen_more
-    # levels that only the other window has are dealt too; unnamed ones count as single rows
-    rest = [count for name, count in there.unseen.items() if name not in here.unseen]
-    total = Counter((mine + theirs).astype(np.int64).tolist())
-    total.update(rest)
-    total[1] += here.unseen_more + there.unseen_more
-    del total[0]
-    pvalue = permutation_pvalue(rows, here.count, there.count, total)
-    order = np.flatnonzero(only)[np.argsort(-mine[only], kind="stable")]
+    pvalue = 1.0
+    if rows:
+        # levels that only the other window has are dealt too; unnamed ones count as single rows
+        total = Counter((mine + theirs).tolist())
+        total.update(count for name, count in there.unseen.items() if name not in here.unseen)
+        total[1] += here.unseen_more + there.unseen_more
+        del total[0]
+        pvalue = permutation_pvalue(rows, here.count, there.count, total)
+    names = (*levels.names, *here.unseen)
+    order = only[np.argsort(-mine[only], kind="stable")][:_NAMED].tolist()
     detail = {
         "rows": rows,
-        "n_levels": int(only.sum()) + (here.unseen_more > 0),
-        "levels": [names[place] for place in order[:_NAMED]],
+        "n_levels": len(only) + (here.unseen_more > 0),
+        "levels": [names[place] for place in order],
         "method": "permutation of all rows, closed form",
     }
     return Result(rows / here.count, pvalue, detail=detail)

@@ -18,16 +18,15 @@ Source: Vallender 1974 for the integral.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
-from numpy.typing import NDArray
 
 from mondrift.measures.layout import Bins
 from mondrift.measures.measure import Result
-from mondrift.measures.summary import Summary
+from mondrift.measures.summary import Counts, Summary, Values
 
 _ROUNDING = 1e-12  # a difference of shares below this is one of rounding
-
-Values = NDArray[np.float64]
 
 
 def wasserstein(reference: Summary, current: Summary) -> Result:
@@ -43,8 +42,8 @@ def wasserstein(reference: Summary, current: Summary) -> Result:
     """
     bins = reference.layout.bins
     assert bins is not None
-    areas, errors, noises = _areas(reference, current, bins)
-    raw, error = float(areas.sum()), float(errors.sum())
+    areas, error, noise = _areas(reference, current, bins)
+    raw = float(areas.sum())
     detail = {"raw": raw, "raw_error": error, "scale": bins.scale, "scale_rule": bins.scale_rule}
     if not np.isfinite(raw + error):
         return Result.unknown("the values are too large to be subtracted")
@@ -53,49 +52,47 @@ def wasserstein(reference: Summary, current: Summary) -> Result:
         if len(extremes) == 1:
             return Result(0.0, detail=detail)
         return Result.unknown(f"the reference has no scale ({bins.scale_rule})", **detail)
-    middle = slice(bins.low_cell, bins.high_cell)
-    noise = float(noises[middle].sum()) / bins.scale
-    return Result(float(areas[middle].sum()) / bins.scale, detail={**detail, "noise": noise})
+    statistic = float(areas[bins.low_cell : bins.high_cell].sum()) / bins.scale
+    return Result(statistic, detail={**detail, "noise": noise / bins.scale})
 
 
-def _areas(reference: Summary, current: Summary, bins: Bins) -> tuple[Values, Values, Values]:
-    """Per cell: ∫|F - G| dx, what it may be wrong by, and its mean with no drift."""
+def _areas(reference: Summary, current: Summary, bins: Bins) -> tuple[Values, float, float]:
+    """∫|F - G| dx per cell; what their sum may be wrong by; the middle's mean with no drift."""
     borders = bins.grid.all_borders.copy()
     borders[0] = min(reference.minimum, current.minimum, borders[1])
     borders[-1] = max(reference.maximum, current.maximum, borders[-2])
+    f, g = reference.cell_shares, current.cell_shares
     with np.errstate(over="ignore", invalid="ignore"):
         borders -= bins.grid.centre
-        width = np.diff(borders)
-        below, inside, area = zip(
-            *(_distribution(each, borders, width) for each in (reference, current)), strict=True
-        )
-        left = below[0] - below[1]
-        right = left + inside[0] - inside[1]
-        signed = area[0] - area[1]
-        crossing = width * (left**2 + right**2) / (2 * np.maximum(np.abs(left - right), 1e-300))
-        opposite = np.minimum(np.abs(left), np.abs(right)) > _ROUNDING
-        opposite &= (left < 0) != (right < 0)
-        areas = np.where(opposite, np.maximum(crossing, np.abs(signed)), np.abs(signed))
+        width, ends = np.diff(borders), borders[1:]
+        left = np.zeros(len(borders))  # F - G at the borders
+        np.subtract(reference.distribution, current.distribution, out=left[1:])
+        left, right = left[:-1], left[1:]
+        positions = _positions(reference, f, ends, width) - _positions(current, g, ends, width)
+        areas = np.abs(left * width + (f - g) * ends - positions)
+        crossed = np.flatnonzero(left * right < 0)
+        areas[crossed] = np.maximum(areas[crossed], _crossing(left, right, width, crossed))
         # F - G reaches at most left + f and at least left - g inside the cell
-        over, under = np.maximum(left + inside[0], 0), np.maximum(inside[1] - left, 0)
-        errors = 2 * width * np.minimum(over, under)
+        beyond = np.maximum(np.minimum(left + f, g - left), 0)
         if not (len(reference.sums) and len(current.sums)):
-            errors = errors + width * (inside[0] + inside[1]) / 2
-        n, m = reference.count, current.count
-        half = below[0] + inside[0] / 2
-        noises = np.sqrt(2 / np.pi * (1 / n + 1 / m) * half * (1 - half)) * width
-    return areas, errors, noises
+            beyond += (f + g) / 4
+        error = float((2 * width * beyond).sum())  # NaN where twice a width overflows
+        middle = slice(bins.low_cell, bins.high_cell)
+        half = reference.distribution[middle] - f[middle] / 2
+        noise = float((np.sqrt(half * (1 - half)) * width[middle]).sum())
+    return areas, error, noise * math.sqrt(2 / math.pi * (1 / reference.count + 1 / current.count))
 
 
-def _distribution(
-    summary: Summary, borders: Values, width: Values
-) -> tuple[Values, Values, Values]:
-    """Per cell: share of rows left of it, share inside, and ∫ F dx over it."""
-    n = summary.count
-    inside = summary.cells / n
-    below = np.concatenate([[0.0], np.cumsum(summary.cells)[:-1] / n])
-    if len(summary.sums):
-        within = (summary.cells * borders[1:] - summary.sums) / n
-    else:
-        within = inside * width / 2
-    return below, inside, below * width + within
+def _crossing(left: Values, right: Values, width: Values, cells: Counts) -> Values:
+    """∫|F - G| dx over cells in which F - G changes its sign, as if along a straight line."""
+    left, right = np.abs(left[cells]), np.abs(right[cells])
+    rounding = np.minimum(left, right) <= _ROUNDING
+    return np.where(rounding, 0.0, width[cells] * (left**2 + right**2) / (2 * (left + right)))
+
+
+def _positions(summary: Summary, shares: Values, ends: Values, width: Values) -> Values:
+    """Per cell, the mean of x - centre over all rows of the window, zero for those elsewhere.
+
+    From the sums of the values; without them as if they lay in the middle of the cell.
+    """
+    return summary.sums / summary.count if len(summary.sums) else shares * (ends - width / 2)

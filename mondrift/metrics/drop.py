@@ -53,8 +53,8 @@ class AccuracyDrop:
 
 
 def accuracy_drop(
-    reference: tuple[int, int],
-    current: tuple[int, int],
+    reference: tuple[float, int],
+    current: tuple[float, int],
     *,
     threshold: float = 0.05,
     level: float = 0.99,
@@ -62,6 +62,8 @@ def accuracy_drop(
     power: float = 0.8,
 ) -> AccuracyDrop:
     """Compare two windows, each given as (rows predicted right, rows).
+
+    Rows predicted right are a fraction where rows in clusters count as the fewer they are worth.
 
     The reference must be a held-out or an accepted production window, never the training set.
 
@@ -112,7 +114,7 @@ def _held(drop: float, moved: str, smallest: float, power: float) -> str:
 
 
 def _shown(
-    reference: tuple[int, int], current: tuple[int, int], threshold: float, level: float
+    reference: tuple[float, int], current: tuple[float, int], threshold: float, level: float
 ) -> bool:
     """Material (strictly beyond the threshold) and significant."""
     (right_a, n_a), (right_b, n_b) = reference, current
@@ -122,7 +124,7 @@ def _shown(
 
 
 def _smallest(
-    reference: tuple[int, int], n: int, threshold: float, level: float, power: float
+    reference: tuple[float, int], n: int, threshold: float, level: float, power: float
 ) -> float:
     """The true drop from the reference's accuracy that the rule shows with probability `power`.
 

@@ -8,21 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from mondrift import wording
 from mondrift.alert import Alert, alerts_for, judged_kinds
-from mondrift.comparing import compare
 from mondrift.diagnosis import diagnose, moving_since
-from mondrift.errors import WindowError
 from mondrift.incident import Event, Incident, Silence, recovery, step
 from mondrift.notify import payload
-from mondrift.rows import Rows, read
+from mondrift.run.judging import judge_window
 from mondrift.run.plan import Monitor
+from mondrift.run.reference import bounds
 from mondrift.severity import SEVERITIES
-from mondrift.store import Message, Model, Run, Store
-from mondrift.verdict import Verdict, judge
+from mondrift.store import Message, Run, Store
+from mondrift.verdict import Verdict
 from mondrift.window import Window
 
 _REMEMBERED = 60  # windows of history that "since" looks back on
@@ -81,10 +80,12 @@ def check_held(
     reports: str = "",
 ) -> CheckResult:
     """`check` for a caller that holds `store.running(monitor.name)` itself."""
+    store = store.primary  # a replica may lack rows that `begin_run` has counted
     run = store.begin_run(monitor.name, monitor.model, window, monitor.config(), force=force)
     if not run.fresh:
         return CheckResult(run, store.verdict(run))
     try:
+        store.fold(monitor.model)  # so that counts can answer, soon and in few rows
         verdict = judge_window(store, monitor, window)
         link = f"{reports.rstrip('/')}/{monitor.name}/{run.run_id}/report.html" if reports else ""
         alerts = _alerts(store, monitor, verdict, link)
@@ -99,14 +100,6 @@ def check_held(
     return CheckResult(store.run(run.run_id), verdict, alerts, outcome.news)
 
 
-def judge_window(store: Store, monitor: Monitor, window: Window) -> Verdict:
-    """The verdict on a window of the store; writes nothing."""
-    model = store.model(monitor.model)
-    reference = _reference(store, monitor, model, window)
-    comparison = compare(reference, _rows(store, model, window))
-    return judge(comparison, monitor.policy)
-
-
 def now_of(store: Store, monitor: Monitor) -> datetime | None:
     """Now, by the model's clock: the wall's, or the newest row's for `clock: data` (None: no row).
 
@@ -116,29 +109,8 @@ def now_of(store: Store, monitor: Monitor) -> datetime | None:
     return store.latest(monitor.model) if model.clock == "data" else store.now()
 
 
-def _rows(store: Store, model: Model, window: Window) -> Rows:
-    start, end = _bounds(window)
-    frame = store.window(model.model_id, start, end)
-    return read(frame, model.schema, window=window, label=window.label)
-
-
-def _reference(store: Store, monitor: Monitor, model: Model, window: Window) -> Rows:
-    if monitor.reference.kind == "baseline":
-        baseline = store.baseline(monitor.model, monitor.reference.version)
-        return read(baseline.rows(), model.schema, label="reference")
-    start, _ = _bounds(window)
-    before = monitor.window((start - timedelta(microseconds=1)).isoformat())
-    return _rows(store, model, before)
-
-
-def _bounds(window: Window) -> tuple[datetime, datetime]:
-    if window.start is None or window.end is None:
-        raise WindowError("A check needs a window with a start and an end.")
-    return window.start, window.end
-
-
 def _alerts(store: Store, monitor: Monitor, verdict: Verdict, link: str) -> tuple[Alert, ...]:
-    start, _ = _bounds(verdict.comparison.current)
+    start, _ = bounds(verdict.comparison.current)
     history = store.history(
         monitor.model, measures=TELLING, whole=True, monitor=monitor.name, last=_REMEMBERED
     )
@@ -179,7 +151,7 @@ def _step(
     silences: Sequence[Silence],
 ) -> _Outcome:
     """Move every incident of the monitor by this window."""
-    _, at = _bounds(verdict.comparison.current)
+    _, at = bounds(verdict.comparison.current)
     known = {each.kind: each for each in store.incidents(monitor.model, monitor.name)}
     raised = {each.kind: each for each in alerts}
     judged = judged_kinds(verdict)

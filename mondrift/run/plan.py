@@ -15,6 +15,7 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 from mondrift.errors import MonitorError, SettingsError, WindowError, nearest, shown
+from mondrift.matching import MATCHES, Match
 from mondrift.policy import Policy
 from mondrift.run.document import Document, read_document
 from mondrift.run.windows import Calendar, Length
@@ -26,6 +27,7 @@ _KEYS = (
     *("schedule", "policy", "alerts"),
 )
 _WINDOW_KEYS = ("length", "zone", "start", "end")
+_MOST_WEEKS = 52
 _SCALARS = (str, int, float, bool)
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _CRON = re.compile(r"(\S+\s+){4}\S+|@(hourly|daily|weekly|monthly)")
@@ -33,13 +35,27 @@ _CRON = re.compile(r"(\S+\s+){4}\S+|@(hourly|daily|weekly|monthly)")
 
 @dataclass(frozen=True)
 class Reference:
-    """What windows are measured against: a registered baseline, or the window before.
+    """What windows are measured against: a registered baseline, the window before, or the same
+    weekdays and hours of the weeks before.
 
-    `version` is the baseline's; None for the newest.
+    Parameters
+    ----------
+    version : of the baseline; None for the newest.
+    weeks : how many of them, for "previous weeks".
+    match : the baseline's rows are cut to the weekdays and hours of the window, see
+        `mondrift.calendar_matched`; None for all of its rows.
     """
 
-    kind: Literal["baseline", "previous window"] = "baseline"
+    kind: Literal["baseline", "previous window", "previous weeks"] = "baseline"
     version: int | None = None
+    weeks: int = 0
+    match: Match | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-valid, without what does not apply: it is part of what identifies a run."""
+        applies = {"weeks": self.weeks, "match": self.match}
+        told = {name: value for name, value in applies.items() if value}
+        return {"kind": self.kind, "version": self.version, **told}
 
 
 @dataclass(frozen=True)
@@ -87,7 +103,7 @@ class Monitor:
             "model": self.model,
             "notebook": self.notebook,
             "parameters": dict(self.parameters),
-            "reference": {"kind": self.reference.kind, "version": self.reference.version},
+            "reference": self.reference.to_dict(),
             "window": {"length": str(self.calendar.length), "zone": self.calendar.zone},
             "policy": self.policy.to_dict(),
         }
@@ -138,14 +154,15 @@ def read_monitor(path: Path, *, policy: Policy | None = None) -> Monitor:
     document.check_keys((), _KEYS)
     if not _NAME.fullmatch(path.stem):
         document.complain((), f"the file's name {path.stem!r} may hold a-z, 0-9, - and _ only.")
+    calendar = _calendar(document)
     monitor = Monitor(
         name=path.stem,
         model=_text(document, "model"),
-        calendar=_calendar(document),
+        calendar=calendar,
         title=_text(document, "title", path.stem.replace("_", " ")),
         notebook=_text(document, "notebook", "drift_report"),
         parameters=_parameters(document),
-        reference=_reference(document),
+        reference=_reference(document, calendar),
         schedule=_schedule(document),
         policy=_policy(document, policy or Policy()),
         alerts=_alerts(document),
@@ -227,21 +244,48 @@ def _day(document: Document, place: tuple[str, str]) -> date | None:
         return None
 
 
-def _reference(document: Document) -> Reference:
+def _reference(document: Document, calendar: Calendar) -> Reference:
     given = document.values.get("reference", "baseline")
+    place = ("reference",)
     if given == "previous window":
         return Reference("previous window")
     if given == "baseline":
         return Reference()
-    version = given.get("baseline") if isinstance(given, dict) and len(given) == 1 else None
-    if isinstance(version, int) and not isinstance(version, bool) and version > 0:
-        return Reference(version=version)
+    if isinstance(given, dict) and set(given) == {"previous weeks"}:
+        return _previous_weeks(document, given["previous weeks"], calendar)
+    if isinstance(given, dict) and "baseline" in given and set(given) <= {"baseline", "match"}:
+        version, match = given["baseline"], given.get("match")
+        if match is not None and match not in MATCHES:
+            document.complain(
+                (*place, "match"), f"reference.match is one of {shown(MATCHES)}, not {match!r}."
+            )
+        if version == "newest":
+            return Reference(match=match)
+        if _is_count(version):
+            return Reference(version=version, match=match)
     document.complain(
-        ("reference",),
-        "reference is 'baseline' (the newest), {baseline: 2} (that version) or 'previous window', "
-        f"not {given!r}.",
+        place,
+        "reference is 'baseline' (the newest), {baseline: 2} (that version), 'previous window', "
+        "{previous weeks: 4} (their same weekdays and hours) or {baseline: newest, match: weekday "
+        f"and hour}}, not {given!r}.",
     )
     return Reference()
+
+
+def _previous_weeks(document: Document, weeks: Any, calendar: Calendar) -> Reference:
+    least = calendar.length.weeks
+    if _is_count(weeks) and least <= weeks <= _MOST_WEEKS:
+        return Reference("previous weeks", weeks=weeks)
+    document.complain(
+        ("reference", "previous weeks"),
+        f"reference.previous weeks is a number from {least} to {_MOST_WEEKS} for windows of "
+        f"{calendar.length}, not {weeks!r}.",
+    )
+    return Reference()
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
 def _schedule(document: Document) -> str:

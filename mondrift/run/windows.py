@@ -41,6 +41,15 @@ class Length:
             return cls(hours=number)
         return cls(days=number * (7 if unit == "W" else 1))
 
+    @property
+    def weeks(self) -> int:
+        """The smallest number of weeks in which a window fits, also when the clocks change.
+
+        >>> [Length.parse(text).weeks for text in ("1h", "1D", "7D", "10D", "168h")]
+        [1, 1, 1, 2, 2]
+        """
+        return self.hours // 168 + 1 if self.hours else -(-self.days // 7)
+
     def __str__(self) -> str:
         return f"{self.hours}h" if self.hours else f"{self.days}D"
 
@@ -102,8 +111,44 @@ class Calendar:
             )
         return self._at(number)
 
+    def weeks_before(self, window: Window, weeks: int) -> tuple[Window, ...]:
+        """The same weekdays and hours, in the zone, in each of the weeks before, oldest first.
+
+        Windows of a week and more go back by as many whole weeks as they are long, so that none
+        overlaps another; what would begin before the first day is left out.
+
+        >>> days = Calendar(Length.parse("1D"), "America/New_York", date(2013, 2, 20))
+        >>> for each in days.weeks_before(days.window("2013-03-17"), 4):  # a Sunday
+        ...     print(each.label, each.end - each.start)
+        24 February 2013 1 day, 0:00:00
+        3 March 2013 1 day, 0:00:00
+        10 March 2013 23:00:00
+        """
+        step = self.length.weeks
+        back = (timedelta(weeks=number) for number in range(weeks // step * step, 0, -step))
+        found = (self._earlier(window, each) for each in back)
+        first = self._edge(0)
+        return tuple(each for each in found if each.start is not None and each.start >= first)
+
+    def _earlier(self, window: Window, back: timedelta) -> Window:
+        """The window, `back` by the calendar and the clock on the wall."""
+        zone = ZoneInfo(self.zone)
+        assert window.start is not None and window.end is not None
+        start, end = window.start.astimezone(zone), window.end.astimezone(zone)
+        if self.length.hours:
+            begins = (start.replace(tzinfo=None) - back).replace(tzinfo=zone).astimezone(UTC)
+            ends = begins + timedelta(hours=self.length.hours)
+        else:
+            begins, ends = (
+                datetime.combine(day.date() - back, time(), zone).astimezone(UTC)
+                for day in (start, end)
+            )
+        return Window(begins, ends, label=self._named(begins))
+
     def _at(self, number: int) -> Window:
-        return Window(self._edge(number), self._edge(number + 1), label=self._label(number))
+        return Window(
+            self._edge(number), self._edge(number + 1), label=self._named(self._edge(number))
+        )
 
     def _edge(self, number: int) -> datetime:
         """Start of window `number`, in UTC."""
@@ -117,8 +162,8 @@ class Calendar:
             return False
         return window.end > datetime.combine(self.end, time(), ZoneInfo(self.zone))
 
-    def _label(self, number: int) -> str:
-        local = self._edge(number).astimezone(ZoneInfo(self.zone))
+    def _named(self, start: datetime) -> str:
+        local = start.astimezone(ZoneInfo(self.zone))
         day = f"{local.day} {local:%B %Y}"
         if self.length.hours:
             return f"{day} {local:%H:%M}"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, cast
 
 import psycopg2
@@ -15,9 +18,20 @@ from mondrift.errors import MondriftError, ServerError, SettingsError, StoreErro
 
 _CONNECT_SECONDS = 5
 
+_CHECK_URL = "Check DATABASE_URL, or unset it to use the embedded server."
+
+#: Less than two segments of the write-ahead log: PostgreSQL may have stopped for want of space.
+_LEAST_MB = 40
+
+_DISK_FULL, _UNKNOWN = "53100", ("XX000", "58030")
+_NO_ROOM = re.compile(r"could not (extend|write).*(too large|[Qq]uota)", re.DOTALL)
+
 # Classes and codes of PostgreSQL's errors that an operator, not a programmer, has to act on.
 _REFUSALS = {
-    "53100": "the disk of the database is full; free space and try again, nothing was stored",
+    _DISK_FULL: "the disk of the database is full; free space and try again, nothing was stored",
+    # No table has a CHECK: a partition went away between its making and the rows.
+    "23514": "the day of these rows was dropped by retention just now; nothing was stored, log "
+    "them again",
     "25006": "the database is read-only (a replica?); write to the primary",
     "42501": "the database user may not do this; grant it the rights on the database",
     "42P01": "a table is missing; run `mondrift db upgrade`",
@@ -101,17 +115,36 @@ def told(engine: Engine) -> Iterator[None]:
 
 
 def _plain(error: DBAPIError | psycopg2.Error, engine: Engine) -> MondriftError | None:
-    cause = error.orig if isinstance(error, DBAPIError) else error
+    cause = (error.orig if isinstance(error, DBAPIError) else error) or error
     code = getattr(cause, "pgcode", None)
+    if code in _UNKNOWN and _NO_ROOM.search(str(cause)):  # over a quota or a limit of file sizes
+        code = _DISK_FULL
     if code in _REFUSALS:
         return StoreError(f"The store at {masked(engine.url)} refuses: {_REFUSALS[code]}.")
     lost = code is None or code.startswith(("08", "57P"))
-    if lost and isinstance(cause, psycopg2.OperationalError | psycopg2.InterfaceError):
+    # A connection lost in the middle of COPY or ROLLBACK is a plain DatabaseError, without a code.
+    ended = isinstance(cause, psycopg2.OperationalError | psycopg2.InterfaceError)
+    if lost and (ended or type(cause) is psycopg2.DatabaseError):
         return ServerError(
             f"PostgreSQL at {masked(engine.url)} does not answer: {_first_line(cause, engine)} "
-            "Check DATABASE_URL, or unset it to use the embedded server."
+            + (_full_disk(engine) or _CHECK_URL)
         )
     return None
+
+
+def _full_disk(engine: Engine) -> str:
+    """What to do when the server is ours (its socket is in its home) and its disk is full.
+
+    PostgreSQL ends when it can no longer write its log, without a word to its clients.
+    """
+    sockets = engine.url.query.get("host", "")
+    home = Path(sockets if isinstance(sockets, str) else sockets[0]).parent
+    if not home.is_absolute() or not home.is_dir():
+        return ""
+    free = shutil.disk_usage(home).free // 2**20
+    if free >= _LEAST_MB:
+        return ""
+    return f"Its disk is full ({free} MB left): free space and try again, nothing was stored."
 
 
 def _first_line(cause: BaseException, engine: Engine) -> str:

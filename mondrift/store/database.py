@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,6 +27,11 @@ class Database:
     reader: Engine
     clock: Callable[[], datetime]
     cache: Cache
+
+    @property
+    def primary(self) -> Database:
+        """The same store without its replica: for reading what was written a moment ago."""
+        return replace(self, reader=self.engine)
 
     def audit(
         self,

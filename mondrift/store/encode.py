@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from hashlib import blake2b
 
@@ -9,9 +10,9 @@ import numpy as np
 
 from mondrift.store import copy
 from mondrift.store.copy import Field
-from mondrift.store.levels import Levels
+from mondrift.store.levels import MOST_LEVELS, Levels
 from mondrift.store.records import Record
-from mondrift.store.validate import Checked
+from mondrift.store.validate import Checked, brief
 
 #: Columns of `predictions` and `baseline_samples` that hold what the row says.
 COLUMNS = (
@@ -29,7 +30,10 @@ COLUMNS = (
 def codes(
     checked: Checked, record: Record, levels: Levels, keep: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """For each column of levels, the store's codes of the rows `keep` (an index array)."""
+    """For each column of levels, the store's codes of the rows `keep` (an index array).
+
+    A level for which a column has no room is complained about; its code is -1.
+    """
     used: dict[str, np.ndarray] = {}
     wanted: dict[str, list[str]] = {}
     for name, local in checked.codes.items():
@@ -49,7 +53,19 @@ def codes(
         table = np.full(len(checked.levels[name]) + 1, -1, dtype=np.int32)
         table[used[name]] = part
         result[name] = table[local[keep]]
+        if (part < 0).any():
+            refused = np.zeros(checked.n, dtype=bool)
+            refused[keep] = (result[name] < 0) & (local[keep] >= 0)
+            checked.complaints.add(refused, functools.partial(_no_room, checked, name))
     return result
+
+
+def _no_room(checked: Checked, name: str, row: int) -> str:
+    level = brief(checked.levels[name][checked.codes[name][row]])
+    return (
+        f"column {name!r}: {level} would be one more than the {MOST_LEVELS} levels that are kept: "
+        "declare the column text"
+    )
 
 
 def fields(

@@ -23,7 +23,7 @@ from mondrift.store import copy, ids, quarantine
 from mondrift.store.connect import raw_cursor, transaction
 from mondrift.store.copy import Field
 from mondrift.store.database import Database
-from mondrift.store.levels import Levels
+from mondrift.store.levels import MOST_LEVELS, Levels
 from mondrift.store.models import Model
 from mondrift.store.records import Record
 from mondrift.store.timestamps import to_microseconds
@@ -46,8 +46,11 @@ class LabelResult:
     quarantined: int
 
 
-def label(db: Database, model: Model, rows: Any) -> LabelResult:
-    """Check and store labels; see `Store.label`."""
+def label(db: Database, model: Model, rows: Any, *, replayed: Sequence[int] = ()) -> LabelResult:
+    """Check and store labels; see `Store.label`.
+
+    `replayed`: the quarantine entries that the labels come from, one per label.
+    """
     checked = _check(db, model, rows)
     keep = np.flatnonzero(checked.complaints.keep(checked.n))
     values = _values(db, model, checked, keep)
@@ -59,7 +62,8 @@ def label(db: Database, model: Model, rows: Any) -> LabelResult:
         result = add(
             connection, model, ids=names, values=values[keep], received=checked.timestamps[keep]
         )
-        quarantine.add(connection, model.number, "label", rejected, db.clock())
+        failed = dict(zip(sorted(checked.complaints.reasons), rejected, strict=True))
+        quarantine.settle(connection, model.number, "label", failed, db.clock(), replayed)
     return LabelResult(result.stored, result.unchanged, result.unknown, len(rejected))
 
 
@@ -122,8 +126,12 @@ def _values(db: Database, model: Model, checked: Checked, keep: np.ndarray) -> n
         )
         names = [name for name in names if name not in third]
     table = np.full(len(checked.levels["value"]) + 1, np.nan)
+    places = {name: place for place, name in enumerate(checked.levels["value"])}
     for name, code in zip(names, levels.codes({group: names})[group].tolist(), strict=True):
-        table[checked.levels["value"].index(name)] = code
+        table[places[name]] = code
+    checked.complaints.add(
+        table[local] < 0, lambda _: f"it would be one more than the {MOST_LEVELS} classes kept"
+    )
     return np.asarray(table[local])
 
 
@@ -211,6 +219,7 @@ def match_waiting(connection: Connection, model: int) -> None:
 
 
 _TABLES = """
+SET LOCAL work_mem = '64MB';
 CREATE TEMPORARY TABLE sent (
   row integer NOT NULL, id text COLLATE "C" NOT NULL, value float8 NOT NULL,
   received_at timestamptz NOT NULL, made_at timestamptz

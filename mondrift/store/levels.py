@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 from mondrift.store.connect import told, transaction
 from mondrift.store.tables import category_levels
 
-#: More levels than this is not a category: declare the column as text.
+#: More levels than this is not a category: further ones get no code; declare the column text.
 MOST_LEVELS = 100_000
 
 #: PostgreSQL indexes levels; longer ones are text.
@@ -39,13 +39,16 @@ class Levels:
         return tuple(self._codes[column])
 
     def codes(self, wanted: Mapping[str, Iterable[str]]) -> dict[str, np.ndarray]:
-        """For each column, the code (int32) of each level; new ones are given codes for good."""
+        """For each column, the code (int32) of each level; new ones are given codes for good.
+
+        -1: a new level of a column that has MOST_LEVELS already.
+        """
         asked = {column: list(names) for column, names in wanted.items()}
         self._load([column for column in asked if column not in self._codes])
         if any(self._new(column, names) for column, names in asked.items()):
             self._add(asked)
         return {
-            column: np.array([self._codes[column][name] for name in names], dtype=np.int32)
+            column: np.array([self._codes[column].get(name, -1) for name in names], dtype=np.int32)
             for column, names in asked.items()
         }
 
@@ -78,7 +81,8 @@ class Levels:
             rows = []
             for column, names in asked.items():
                 known = len(self._codes[column])
-                for code, level in enumerate(self._new(column, names), start=known):
+                new = self._new(column, names)[: MOST_LEVELS - known]
+                for code, level in enumerate(new, start=known):
                     rows.append(
                         {"model": self._model, "column_name": column, "code": code, "level": level}
                     )

@@ -7,14 +7,25 @@ batch is either there, whole, or not at all.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
-from mondrift.store import copy, encode, ids, labels, models, partitions, quarantine
+from mondrift.store import (
+    copy,
+    encode,
+    horizon,
+    ids,
+    keys,
+    labels,
+    models,
+    partitions,
+    quarantine,
+    rollups,
+)
 from mondrift.store.complaints import Complaints
 from mondrift.store.connect import raw_cursor, transaction
 from mondrift.store.copy import Field
@@ -51,9 +62,18 @@ class LogResult:
 
 
 def log(
-    db: Database, model: Model, rows: Any, *, zone: str | None, progress: Progress | None
+    db: Database,
+    model: Model,
+    rows: Any,
+    *,
+    zone: str | None,
+    progress: Progress | None,
+    replayed: Sequence[int] = (),
 ) -> LogResult:
-    """Check and store rows; see `Store.log`."""
+    """Check and store rows; see `Store.log`.
+
+    `replayed`: the quarantine entries that the rows come from, one per row.
+    """
     if isinstance(rows, Mapping):
         rows = [rows]
     if len(rows) == 0:
@@ -61,9 +81,10 @@ def log(
     if not model.fitted:
         model = models.fit(db, model, readable(to_frame(rows, "Rows")[0], Complaints()))
     checked = check(rows, model.record, zone=zone, latest=db.clock())
+    horizon.refuse(db, model, checked)
     batch = _Batch(db, model, checked)
     with transaction(db.engine) as connection:
-        result = batch.store(connection)
+        result = batch.store(connection, replayed)
     if progress is not None:
         progress(checked.n, checked.n)
     batch.count()
@@ -77,10 +98,14 @@ class _Batch:
         self._db = db
         self._model = model
         self._checked = checked
+        fitting = np.flatnonzero(checked.complaints.keep(checked.n))
+        coded = encode.codes(checked, model.record, Levels(db.engine, model.number), fitting)
         self._keep = np.flatnonzero(checked.complaints.keep(checked.n))
-        coded = encode.codes(checked, model.record, Levels(db.engine, model.number), self._keep)
+        if len(self._keep) < len(fitting):  # new levels for which there was no room
+            coded = {name: codes[np.isin(fitting, self._keep)] for name, codes in coded.items()}
         self._fields = encode.fields(checked, model.record, coded, self._keep)
         self._truth = encode.truth(checked, model.record, coded, self._keep)
+        self._counts = rollups.Batch(db, model.record, checked, coded, self._keep)
         self._times = checked.timestamps[self._keep]
         given = [checked.ids[row] for row in self._keep.tolist()]
         self._given = np.array([each is not None for each in given], dtype=bool)
@@ -89,26 +114,30 @@ class _Batch:
         if len(self._keep):
             partitions.ensure_days(db.engine, self._times.astype("datetime64[us]"))
 
-    def store(self, connection: Connection) -> LogResult:
+    def store(self, connection: Connection, replayed: Sequence[int]) -> LogResult:
         """Write everything within the transaction of `connection`."""
         model = self._model.number
         if self._labelled().any():
             labels.lock(connection, model)
-        outcome = np.full(len(self._keep), _STORED, dtype=np.int8)
+        outcome = np.full(len(self._keep), keys.STORED, dtype=np.int8)
         if self._given.any():
             outcome[self._given] = self._claim(connection)
-        stored = np.flatnonzero(outcome == _STORED)
+        stored = np.flatnonzero(outcome == keys.STORED)
         self._write(connection, stored)
-        labelled = self._label(connection, outcome != _CONFLICT)
+        labelled = self._label(connection, outcome != keys.CONFLICT)
         if self._given.any():
             labels.match_waiting(connection, model)
         rejected = self._checked.rejected()
-        conflicts = np.flatnonzero(outcome == _CONFLICT)
+        conflicts = np.flatnonzero(outcome == keys.CONFLICT)
+        places = [*sorted(self._checked.complaints.reasons), *self._keep[conflicts].tolist()]
         entries = [*rejected, *self._conflict_rows(conflicts)]
-        quarantine.add(connection, model, "prediction", entries, self._db.clock())
+        failed = dict(zip(places, entries, strict=True))
+        now = self._db.clock()
+        quarantine.settle(connection, model, "prediction", failed, now, replayed)
+        self._counts.add(connection, model, stored)  # the last to take a lock
         return LogResult(
             stored=len(stored),
-            duplicates=int(np.count_nonzero(outcome == _DUPLICATE)),
+            duplicates=int(np.count_nonzero(outcome == keys.DUPLICATE)),
             conflicts=len(conflicts),
             quarantined=len(rejected),
             labels=labelled,
@@ -132,23 +161,7 @@ class _Batch:
         content = [Field(copy.moments(self._times)), *self._fields]
         found = encode.hashes([field.take(at) for field in content], len(at))
         labels.lock_waiting(connection, self._model.number, shared=True)
-        connection.exec_driver_sql(_INCOMING)
-        incoming = [
-            Field(np.arange(len(at), dtype=np.int32)),
-            Field(names),
-            Field(copy.moments(self._times[at])),
-            Field(found),
-        ]
-        copy.write(raw_cursor(connection), "incoming", incoming, len(at))
-        connection.exec_driver_sql("ANALYZE incoming")
-        known = connection.execute(text(_CLAIM), {"model": self._model.number})
-        rows = list(known.scalars())
-        outcome = np.full(len(at), _STORED, dtype=np.int8)
-        if rows:
-            same = connection.execute(text(_COMPARE), {"model": self._model.number, "rows": rows})
-            for row, equal in same:
-                outcome[row] = _DUPLICATE if equal else _CONFLICT
-        return outcome
+        return keys.claim(connection, self._model.number, names, self._times[at], found)
 
     def _write(self, connection: Connection, rows: np.ndarray) -> None:
         columns = ", ".join(("model", "timestamp", "id", *encode.COLUMNS))
@@ -176,45 +189,13 @@ class _Batch:
         ).stored
 
     def _conflict_rows(self, conflicts: np.ndarray) -> list[quarantine.Entry]:
-        reason = "its id is taken by a row with other content"
         rows = self._checked.plain(self._keep[conflicts].tolist())
-        return [(reason, row) for row in rows]
+        return [(quarantine.CONFLICT, row) for row in rows]
 
     def _all_ids(self, outcome: np.ndarray) -> tuple[str | None, ...]:
         result: list[str | None] = [None] * self._checked.n
-        kept = zip(self._keep.tolist(), self._ids, (outcome != _CONFLICT).tolist(), strict=True)
+        kept = zip(self._keep.tolist(), self._ids, (outcome != keys.CONFLICT).tolist(), strict=True)
         for row, name, known in kept:
             if known:
                 result[row] = name.decode()
         return tuple(result)
-
-
-_STORED, _DUPLICATE, _CONFLICT = 0, 1, 2
-
-_INCOMING = """
-CREATE TEMPORARY TABLE incoming (
-  row integer NOT NULL, id text COLLATE "C" NOT NULL, timestamp timestamptz NOT NULL,
-  row_hash bigint NOT NULL
-) ON COMMIT DROP
-"""
-
-# Rows whose id was there already, by another batch or by an earlier row of this one. In the order
-# of ids, so that two batches with the same ids wait for each other instead of deadlocking.
-_CLAIM = """
-WITH taken AS (
-  INSERT INTO prediction_keys (model, id, timestamp, row_hash)
-  SELECT :model, id, timestamp, row_hash FROM incoming ORDER BY id, row
-  ON CONFLICT DO NOTHING RETURNING id
-), first AS (
-  SELECT DISTINCT ON (id) id, row FROM incoming ORDER BY id, row
-)
-SELECT incoming.row FROM incoming
-LEFT JOIN (first JOIN taken USING (id)) ON first.row = incoming.row
-WHERE first.row IS NULL
-"""
-
-_COMPARE = """
-SELECT incoming.row, incoming.row_hash = keys.row_hash AND incoming.timestamp = keys.timestamp
-FROM incoming JOIN prediction_keys keys ON keys.model = :model AND keys.id = incoming.id
-WHERE incoming.row = ANY(:rows)
-"""

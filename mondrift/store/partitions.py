@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 from sqlalchemy import Connection, Engine, text
@@ -32,6 +32,11 @@ def ensure_days(engine: Engine, days: np.ndarray) -> None:
     _ensure(engine, "labels", months)
 
 
+_PRESENT = (
+    "SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid "
+    "WHERE inhparent = CAST(:table AS regclass)"
+)
+
 _Part = tuple[str, date, date]  # suffix, first day, day after the last
 
 
@@ -44,12 +49,51 @@ def _month(first: date) -> _Part:
     return f"{first:%Y%m}", first, after
 
 
+def ahead(engine: Engine, now: datetime, days: int) -> None:
+    """Make the partitions of today and of so many days after it, before a row needs them."""
+    today = np.datetime64(now.astimezone(UTC).date(), "D")
+    ensure_days(engine, today + np.arange(days + 1))
+
+
+def lock(connection: Connection) -> None:
+    """Until the end of the transaction nobody else makes or drops partitions."""
+    connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+
+
+def present(connection: Connection, table: str) -> list[str]:
+    """Names of the partitions of `table` ("predictions", "labels"), oldest first."""
+    return sorted(connection.execute(text(_PRESENT), {"table": table}).scalars())
+
+
+def span(name: str) -> tuple[datetime, datetime]:
+    """[start, end) of the partition of that name, UTC.
+
+    >>> span("labels_202612")[1].isoformat()
+    '2027-01-01T00:00:00+00:00'
+    """
+    digits = name.rpartition("_")[2]
+    first = date(int(digits[:4]), int(digits[4:6]), int(digits[6:] or 1))
+    _, low, high = _day(first) if len(digits) == 8 else _month(first)
+    return _midnight(low), _midnight(high)
+
+
+def restore(engine: Engine, names: Iterable[str]) -> None:
+    """Make the partitions of these names, as `present` told them."""
+    for table, make in (("predictions", _day), ("labels", _month)):
+        mine = [name for name in names if name.startswith(f"{table}_")]
+        _ensure(engine, table, [make(span(name)[0].date()) for name in mine])
+
+
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
 def _ensure(engine: Engine, table: str, parts: Iterable[_Part]) -> None:
     with transaction(engine) as connection:
         missing = _missing(connection, table, parts)
     while missing:
         with transaction(engine) as connection:
-            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+            lock(connection)
             missing = _missing(connection, table, missing)  # another process may have made them
             for part in missing[:_AT_ONCE]:
                 _make(connection, table, part)
@@ -57,12 +101,8 @@ def _ensure(engine: Engine, table: str, parts: Iterable[_Part]) -> None:
 
 
 def _missing(connection: Connection, table: str, parts: Iterable[_Part]) -> list[_Part]:
-    query = text(
-        "SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid "
-        "WHERE inhparent = CAST(:table AS regclass)"
-    )
-    present = set(connection.execute(query, {"table": table}).scalars())
-    return [part for part in parts if f"{table}_{part[0]}" not in present]
+    known = set(present(connection, table))
+    return [part for part in parts if f"{table}_{part[0]}" not in known]
 
 
 def _make(connection: Connection, table: str, part: _Part) -> None:

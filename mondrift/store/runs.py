@@ -146,8 +146,8 @@ def begin(
 
 
 def get(db: Database, run_id: str) -> Run:
-    """The run; ModelError when the store does not know it."""
-    with told(db.reader), db.reader.connect() as connection:
+    """The run as it stands, so from the primary; ModelError when the store does not know it."""
+    with told(db.engine), db.engine.connect() as connection:
         return _get(connection, run_id)
 
 

@@ -57,7 +57,7 @@ def prepare(engine: Engine, *, owned: bool) -> None:
         upgrade(engine)
         return
     where = masked(engine.url)
-    if version is not None and version not in _known():
+    if version is not None and version not in known():
         raise StoreError(
             f"The store at {where} is at schema version {version}, which a newer mondrift wrote. "
             f"Upgrade this one: pip install --upgrade mondrift (it works with {needed()})."
@@ -69,13 +69,16 @@ def prepare(engine: Engine, *, owned: bool) -> None:
     )
 
 
-def upgrade(engine: Engine) -> str:
-    """Bring the tables to `needed()`; harmless when they are there. Returns the version."""
+def upgrade(engine: Engine, target: str = "head") -> str:
+    """Bring the tables to `needed()`, or to an older version; harmless when they are there.
+
+    Returns the version that is needed.
+    """
     with told(engine), engine.connect() as connection:
         connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": _LOCK})
         try:
             version = _version(connection)
-            if version is not None and version not in _known():
+            if version is not None and version not in known():
                 raise StoreError(
                     f"The store at {masked(engine.url)} is at schema version {version}, which a "
                     "newer mondrift wrote: pip install --upgrade mondrift"
@@ -83,7 +86,7 @@ def upgrade(engine: Engine) -> str:
             connection.commit()
             config = _config()
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            command.upgrade(config, target)
             connection.commit()
         finally:
             connection.rollback()
@@ -112,7 +115,8 @@ def _config() -> Config:
     return config
 
 
-def _known() -> set[str]:
+def known() -> set[str]:
+    """Every version that this mondrift can bring up to date."""
     return {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any
@@ -16,10 +16,13 @@ from mondrift.settings import Settings, secret
 from mondrift.store import (
     audit,
     baselines,
+    chunks,
+    folding,
     labels,
     log,
     models,
-    quarantine,
+    registering,
+    rollup_windows,
     schema,
     volumes,
     windows,
@@ -33,10 +36,13 @@ from mondrift.store.log import LogResult
 from mondrift.store.models import Clock, Model, Task
 from mondrift.store.opening import opened
 from mondrift.store.outbox import Outbox
+from mondrift.store.stated import Stated
+from mondrift.store.upkeep import Upkeep
+from mondrift.summaries import Summaries
 from mondrift.window import Window
 
 
-class Store(Ledger):
+class Store(Ledger, Upkeep):
     """Everything that is kept about models; open one with `Store.open`.
 
     A context manager; safe to use from several threads and processes at once.
@@ -100,6 +106,11 @@ class Store(Ledger):
     def url(self) -> str:
         """Where the store is, without its password."""
         return masked(self._db.engine.url)
+
+    @property
+    def primary(self) -> Store:
+        """This store without its replica: for what decides, and must not lag. Closes with it."""
+        return Store(self._db.primary, self.settings, None)
 
     @property
     def cache(self) -> Cache:
@@ -202,24 +213,29 @@ class Store(Ledger):
         """
         return labels.label(self._db, self.model(model_id), labels_)
 
-    def quarantine(self, model_id: str) -> pd.DataFrame:
-        """What did not fit: entry, part, reason, row, received_at; oldest first."""
-        return quarantine.to_frame(self._db, self.model(model_id))
-
     def register_baseline(
         self,
         model_id: str,
-        reference: pd.DataFrame | Sequence[Window | tuple[datetime, datetime]],
+        reference: pd.DataFrame | Sequence[Window | tuple[datetime, datetime]] | Stated,
         *,
         name: str = "",
         seed: int = 0,
     ) -> Baseline:
-        """Keep a reference, from a frame or from windows of the store, as the next version.
+        """Keep a reference as the next version; the same one again gives the version that is there.
 
-        At most 100 000 rows are kept, drawn at random with `seed`; the statistics per feature are
-        of all rows. The same reference again gives the version that is there.
+        Parameters
+        ----------
+        reference : rows (a frame), windows of the store, or statistics alone, where no rows are to
+            be had: {"income": {"n":, "mean":, "std":, "min":, "max":}, "plan": {"n":, "shares":
+            {"basic": 0.6, "gold": 0.4}}, "returning": {"n":, "share":}}; n counts all rows,
+            "missing" (default 0) those without a value. Against shares everything is measured;
+            against numbers missing values and the range; with "quantiles": {0.1: value, ...} also
+            the distribution over the bins between them.
+        seed : of the sample: at most 100 000 rows are kept, counts are of all rows.
+
+        Raises InputError with everything that is wrong with the statistics.
         """
-        return baselines.register(self._db, self.model(model_id), reference, name=name, seed=seed)
+        return registering.register(self._db, self.model(model_id), reference, name=name, seed=seed)
 
     # Out
 
@@ -251,6 +267,45 @@ class Store(Ledger):
         """
         model = self.model(model_id)
         return windows.read(self._db, model, start, end, columns=columns, as_of=as_of)
+
+    def chunks(
+        self,
+        model_id: str,
+        start: datetime,
+        end: datetime,
+        *,
+        columns: Iterable[str] | None = None,
+        rows: int = 200_000,
+    ) -> Iterator[pd.DataFrame]:
+        """The rows with timestamp in [start, end), in frames of at most `rows` rows.
+
+        `window` for windows larger than memory: one frame is held at a time, and all show the
+        store at one moment. In the order of time; an instant is cut, by id, only when it has more
+        rows than a frame. Categories are alike in all frames: every level that the store knows.
+        """
+        model = self.model(model_id)
+        return chunks.chunks(self._db, model, start, end, columns=columns, rows=rows)
+
+    def summaries(
+        self, model_id: str, start: datetime, end: datetime, *, segments: bool = True
+    ) -> Summaries | None:
+        """The rows in [start, end) as counts, without reading them; a current window of `compare`.
+
+        Every compared column but the target, on the model's own grids; `segments`: its largest
+        segments too. None when counts cannot answer: rows are not counted yet (see `fold`), or a
+        column had another kind in an older schema version.
+        """
+        model = self.model(model_id)
+        return rollup_windows.summaries(self._db, model, start, end, segments=segments)
+
+    def fold(self, model_id: str) -> int:
+        """Upkeep of the counts: how many days and baselines were touched; harmless at any moment.
+
+        Rows and baselines that came before their layout, or before mondrift counted them, are
+        counted; quarters of an hour become hours, and hours become days.
+        """
+        model = self.model(model_id)
+        return folding.fold(self._db, model) + registering.complete(self._db, model)
 
     def latest(self, model_id: str) -> datetime | None:
         """Timestamp of the newest row, None when there is none: "now" of a model of history."""

@@ -177,6 +177,10 @@ quarantine = Table(
     # JSON, not JSONB: it keeps what JSONB refuses, such as \u0000.
     Column("row", JSON, nullable=False),
     _moment("received_at", nullable=False),
+    Column("tries", Integer, nullable=False, server_default="0"),  # replays that failed
+    # A hash of part and row where the row says its id: such a row is kept once. Else NULL.
+    Column("content", Text),
+    UniqueConstraint("model", "content"),
     Index(None, "model", "received_at"),
 )
 

@@ -17,6 +17,8 @@ import numpy as np
 import pandas as pd
 
 from mondrift.errors import ColumnError, InputError, shown
+from mondrift.kinds import Kind, Role
+from mondrift.measures.column import Column
 from mondrift.rows import read
 from mondrift.schema import Schema
 from mondrift.store.complaints import Complaints
@@ -56,6 +58,8 @@ class Checked:
 
     def plain(self, rows: Sequence[int]) -> list[dict[str, Any]]:
         """These rows as they came, whole, JSON-valid."""
+        if not len(rows):
+            return []
         if isinstance(self.source, pd.DataFrame):
             records: Sequence[Mapping[Any, Any]] = self.source.iloc[list(rows)].to_dict("records")
         else:
@@ -151,8 +155,7 @@ def readable(frame: pd.DataFrame, complaints: Complaints) -> pd.DataFrame:
 
 
 def _complain(complaints: Complaints, column: pd.Series[Any], bad: np.ndarray, why: str) -> None:
-    name = column.name
-    complaints.add(bad, lambda row: f"column {name!r}: {brief(column.iloc[row])} {why}")
+    complaints.add(bad, lambda row: f"column {column.name!r}: {brief(column.iloc[row])} {why}")
 
 
 def _check_columns(frame: pd.DataFrame, schema: Schema, required: set[str]) -> None:
@@ -193,31 +196,37 @@ class _Values:
         self._frame = frame
         self._complaints = complaints
         schema = record.schema
+        kinds: dict[str, Kind] = {}
         for name in frame.columns:
             if name in (schema.id, schema.timestamp):
                 continue
             if record.levels_of(name) is not None:
-                self._read_levels(name)
+                kinds[name] = "categorical"
             elif record.kind(name) == "text":
                 self._read_text(name)
             elif record.kind(name) == "datetime":
                 self._read_datetime(name)
             else:
-                self._read_numbers(name, record)
+                measured = schema.role(name) in ("latency", "probability")
+                kinds[name] = "numeric" if measured else record.kind(name)
+        # Once for all columns: each call has its price, and most batches are small.
+        rows = read(frame[list(kinds)], Schema(kinds=kinds), window=Window())
+        for name, column in rows.columns.items():
+            if column.kind == "categorical":
+                self._check_levels(name, column)
+            else:
+                self._check_numbers(name, column, schema.role(name))
 
     def _complain(self, name: str, bad: np.ndarray, why: str) -> None:
-        _complain(self._complaints, self._frame[name], bad, why)
+        if bad.any():
+            _complain(self._complaints, self._frame[name], bad, why)
 
-    def _read_numbers(self, name: str, record: Record) -> None:
-        kind, role = record.kind(name), record.schema.role(name)
-        kind = "numeric" if role in ("latency", "probability") else kind
+    def _check_numbers(self, name: str, found: Column, role: Role) -> None:
         column = self._frame[name]
-        rows = read(self._frame[[name]], Schema(kinds={name: kind}), window=Window())
-        values = np.asarray(rows.columns[name].values, dtype=np.float64)
+        values = np.asarray(found.values, dtype=np.float64)
         unread = np.isnan(values) & ~_missing(column)
-        self._complain(
-            name, unread, "is not true or false" if kind == "boolean" else "is no number"
-        )
+        why = "is not true or false" if found.kind == "boolean" else "is no number"
+        self._complain(name, unread, why)
         if column.dtype.kind not in "fb":
             large = np.abs(values) >= _EXACT
             large[large] = [_is_inexact(cell) for cell in column[large].tolist()]
@@ -226,14 +235,13 @@ class _Values:
             self._complain(name, (values < 0) | (values > 1), "is no probability")
         self.numbers[name] = values
 
-    def _read_levels(self, name: str) -> None:
-        kinds = Schema(kinds={name: "categorical"})
-        column = read(self._frame[[name]], kinds, window=Window()).columns[name]
+    def _check_levels(self, name: str, column: Column) -> None:
         self.codes[name] = np.asarray(column.values, dtype=np.int32)
         self.levels[name] = column.levels
         for refused, why in ((_unstorable, _NO_TEXT), (_too_long, _TOO_LONG)):
             codes = [code for code, level in enumerate(column.levels) if refused(level)]
-            self._complain(name, np.isin(self.codes[name], codes), why)
+            if codes:
+                self._complain(name, np.isin(self.codes[name], codes), why)
 
     def _read_text(self, name: str) -> None:
         column = self._frame[name]

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 
 from mondrift.errors import ColumnError, WindowError
-from mondrift.store import copy, models
+from mondrift.schema import Schema
+from mondrift.store import copy, models, versions
 from mondrift.store.connect import raw_cursor, told
 from mondrift.store.copy import Wanted
 from mondrift.store.database import Database
@@ -45,17 +47,20 @@ def read(
     as_of: datetime | None,
 ) -> pd.DataFrame:
     """The rows of a model with timestamp in [start, end); see `Store.window`."""
-    low, high = to_microseconds(start, "start"), to_microseconds(end, "end")
-    if high < low:
-        raise WindowError(f"The window ends at {end}, before it starts at {start}.")
-    parameters = {"model": model.number, "low": start, "high": end}
-    where = "r.model = %(model)s AND r.timestamp >= %(low)s AND r.timestamp < %(high)s"
-    source = Source("predictions r", where, parameters)
+    plain = source(model, start, end)
     if as_of is not None:
         to_microseconds(as_of, "as_of")
-        source = Source(_AS_OF, where, {**parameters, "as_of": as_of}, truth="known.value")
+        plain = Source(_AS_OF, plain.where, {**plain.parameters, "as_of": as_of}, "known.value")
     names = chosen(model, columns)
-    return frame_of(db, model, source, names)
+    return frame_of(db, model, plain, names)
+
+
+def source(model: Model, start: datetime, end: datetime) -> Source:
+    """The rows of a model with timestamp in [start, end); WindowError when it ends too early."""
+    if to_microseconds(end, "end") < to_microseconds(start, "start"):
+        raise WindowError(f"The window ends at {end}, before it starts at {start}.")
+    where = "r.model = %(model)s AND r.timestamp >= %(low)s AND r.timestamp < %(high)s"
+    return Source("predictions r", where, {"model": model.number, "low": start, "high": end})
 
 
 def chosen(model: Model, columns: Iterable[str] | None) -> tuple[str, ...]:
@@ -86,23 +91,40 @@ def frame_of(
     Sorted by time and id, or by the integer column `order` of the source.
     """
     levels = Levels(db.reader, model.number)
+    with told(db.reader), snapshot(db.reader) as connection:
+        records = models.records(connection, model)
+        return rows_of(connection, records, source, (model, names), levels, order=order)
+
+
+@contextmanager
+def snapshot(engine: Engine) -> Iterator[Connection]:
+    """A connection that sees the store as it is at its first query."""
+    with engine.connect() as connection:
+        yield connection.execution_options(isolation_level="REPEATABLE READ")
+
+
+def rows_of(
+    connection: Connection,
+    records: Sequence[Record],
+    source: Source,
+    wanted: tuple[Model, Sequence[str]],
+    levels: Levels,
+    *,
+    order: str | None = None,
+) -> pd.DataFrame:
+    """The rows of `source` in all of these schema versions: columns of a model, as its kinds."""
+    model, names = wanted
     parts: list[tuple[np.ndarray, np.ndarray, pd.DataFrame]] = []
-    with told(db.reader), db.reader.connect() as connection:
-        connection = connection.execution_options(isolation_level="REPEATABLE READ")
-        for record in models.records(connection, model):
-            raw = _copy(connection, source, record, names, order)
-            if len(raw[_ORDER]) or not parts:
-                parts.append((raw[_ORDER], raw[_TIE], _columns(raw, record, names, levels)))
+    for record in records:
+        raw = _copy(connection, source, record, names, order)
+        if len(raw[_ORDER]):
+            columns = _columns(raw, record, model.schema, names, levels)
+            parts.append((raw[_ORDER], raw[_TIE], columns))
     if not parts:
-        return pd.DataFrame(columns=list(names))
-    if len(parts) > 1 and not len(parts[0][0]):
-        del parts[0]
+        kinds = model.schema.kinds
+        return pd.DataFrame({name: versions.absent(kinds[name], 0) for name in names})
     keys, ties = (np.concatenate([part[at] for part in parts]) for at in (0, 1))
-    frames = [frame for _, _, frame in parts]
-    if len(frames) == 1:
-        return _sorted(keys, ties, frames[0])
-    joined = pd.concat([plain_categories(frame) for frame in frames], ignore_index=True)
-    return _sorted(keys, ties, joined)
+    return _sorted(keys, ties, versions.joined([frame for _, _, frame in parts]))
 
 
 # No column of a schema has a NUL in its name. Rows of the same time are told apart by a hash of
@@ -120,7 +142,7 @@ def _copy(
     ]
     strings: list[tuple[str, Wanted]] = []
     for name in names:
-        where = _expression(record, name, source.truth)
+        where = expression(record, name, source.truth)
         if where is not None:
             (strings if where[1].wire is None else selected).append(where)
     columns = ", ".join(expression for expression, _ in [*selected, *strings])
@@ -134,7 +156,7 @@ def _copy(
     return copy.read(cursor, told_query, [wanted for _, wanted in [*selected, *strings]])
 
 
-def _expression(record: Record, name: str, truth: str) -> tuple[str, Wanted] | None:
+def expression(record: Record, name: str, truth: str) -> tuple[str, Wanted] | None:
     """Where a column stands in a stored row; None when this schema version does not have it."""
     schema = record.schema
     if name == schema.timestamp:
@@ -162,13 +184,18 @@ def _expression(record: Record, name: str, truth: str) -> tuple[str, Wanted] | N
 
 
 def _columns(
-    raw: dict[str, Any], record: Record, names: Sequence[str], levels: Levels
+    raw: dict[str, Any], record: Record, schema: Schema, names: Sequence[str], levels: Levels
 ) -> pd.DataFrame:
     n = len(raw[_ORDER])
-    data = {
-        name: _column(raw[name], record, name, levels) if name in raw else np.full(n, np.nan)
-        for name in names
-    }
+    data: dict[str, Any] = {}
+    for name in names:
+        kind = schema.kinds[name]
+        if name not in raw:
+            data[name] = versions.absent(kind, n)
+            continue
+        column = _column(raw[name], record, name, levels)
+        changed = record.kind(name) != kind
+        data[name] = versions.read_as(pd.Series(column), kind) if changed else column
     return pd.DataFrame(data, index=range(n))
 
 

@@ -12,9 +12,9 @@ PACKAGE = ROOT / "mondrift"
 
 # In reading order: each may import only those before it.
 SPINE = (
-    *("window", "kinds", "schema", "rows", "summaries", "measurement", "histogram", "privacy"),
-    *("performance", "comparison", "comparing", "policy", "finding", "verdict", "diagnosis"),
-    "wording",
+    *("window", "kinds", "matching", "schema", "rows", "summaries", "measurement", "histogram"),
+    *("privacy", "performance", "pair", "comparison", "comparing", "null", "policy", "finding"),
+    *("drift", "quality", "accuracy", "learned", "verdict", "diagnosis", "wording"),
     *("severity", "alert", "incident", "playbook", "exhibits", "briefing", "report"),
 )
 FLOORS = (
@@ -23,7 +23,7 @@ FLOORS = (
     ("charts", "page"),
     SPINE,
     ("settings", "logs", "embedded", "store", "cache", "notify"),
-    ("ingest", "run", "scale", "integrations", "demo"),
+    ("ingest", "logger", "run", "scale", "integrations", "demo"),
     ("cli", "service", "explore"),
 )
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}

@@ -30,9 +30,9 @@ Values = NDArray[Any]
 Draw = Callable[[np.random.Generator, int], Values]
 Measured = tuple[Measurement, ...]
 
-QUALITY = ("missing", "unseen", "vanished", "out_of_range")
-#: What no status rests on, or what cannot happen in these rows: not computed.
-UNUSED = ("jensen_shannon", "infinite")
+QUALITY = ("missing", "infinite", "unseen", "vanished", "out_of_range")
+#: What no status rests on: not computed.
+UNUSED = ("jensen_shannon",)
 #: From here on up no p-value can decide anything, however many columns there are.
 UNDECIDED = 0.2
 POLICIES = {"default": Policy(), "classic": Policy(name="classic")}
@@ -45,6 +45,13 @@ class Kind:
     draw: Draw
     kind: str = "numeric"
     levels: tuple[str, ...] = ()
+    holes: tuple[str, ...] = ()  # "missing", "infinite": what some rows are instead of values
+
+    @property
+    def checks(self) -> tuple[str, ...]:
+        """The families of findings that such a column can give rise to without drift."""
+        by_kind = {"numeric": ("out_of_range",), "categorical": ("unseen", "vanished")}
+        return ("drift", *self.holes, *by_kind.get(self.kind, ()))
 
     def column(self, name: str, rng: np.random.Generator, n: int) -> Column:
         """`n` independent rows."""
@@ -82,10 +89,21 @@ KINDS: Mapping[str, Kind] = {
     "70 % zeros": Kind(_zero_inflated),
     "200 levels": Kind(_ZIPF, "categorical", _levels(200)),
     "5 levels, 5 % missing": Kind(
-        lambda rng, n: _holes(_FIVE(rng, n), rng, 0.05, -1), "categorical", _levels(5)
+        lambda rng, n: _holes(_FIVE(rng, n), rng, 0.05, -1),
+        "categorical",
+        _levels(5),
+        ("missing",),
     ),
     "boolean": Kind(lambda rng, n: (rng.random(n) < 0.1).astype(float), "boolean"),
-    "normal, 5 % missing": Kind(lambda rng, n: _holes(rng.normal(size=n), rng, 0.05, np.nan)),
+    "normal, 5 % missing": Kind(
+        lambda rng, n: _holes(rng.normal(size=n), rng, 0.05, np.nan), holes=("missing",)
+    ),
+}
+#: Not among the mixed ones.
+INFINITE: Mapping[str, Kind] = {
+    "normal, 2 % infinite": Kind(
+        lambda rng, n: _holes(rng.normal(size=n), rng, 0.02, np.inf), holes=("infinite",)
+    ),
 }
 _NORMAL, _FIVE_LEVELS = KINDS["normal"], KINDS["5 levels, 5 % missing"]
 
@@ -121,24 +139,34 @@ CHANGES: Mapping[str, tuple[Kind, Kind]] = {
 }
 
 
-def measured(reference: Summary, current: Summary, name: str) -> Measured:
+def measured(
+    reference: Summary, current: Summary, name: str, *, unused: tuple[str, ...] = UNUSED
+) -> Measured:
     """What `compare` measures for a column, as far as a verdict rests on it."""
     kind = reference.layout.kind
-    found = []
+    if not reference.infinite + current.infinite:
+        unused = (*unused, "infinite")
+    results = {}
     for measure in MEASURES.values():
-        if kind not in measure.kinds or not measure.default or measure.name in UNUSED:
+        if kind not in measure.kinds or not measure.default or measure.name in unused:
             continue
         short = measure.name == "ks" and 0 < reference.count * current.count <= EXACT
-        result = _ks(reference, current) if short else measure(reference, current)
-        family = "quality" if measure.name in QUALITY else "drift"
-        found.append(
-            Measurement(
-                family, name, "feature", kind, measure.name, float(result.statistic),
-                result.pvalue, reference.n, current.n, result.low, result.high, "",
-                result.reason, result.detail,
-            )
-        )  # fmt: skip
-    return tuple(found)
+        results[measure.name] = _ks(reference, current) if short else measure(reference, current)
+    return measurements(results, kind, name, (reference.n, current.n))
+
+
+def measurements(
+    results: Mapping[str, Result], kind: str, name: str, sizes: tuple[int, int]
+) -> Measured:
+    """The results of one column, as `compare` gives them to `judge`."""
+    return tuple(
+        Measurement(
+            "quality" if measure in QUALITY else "drift", name, "feature", kind, measure,
+            float(result.statistic), result.pvalue, *sizes, result.low, result.high, "",
+            result.reason, result.detail,
+        )
+        for measure, result in results.items()
+    )  # fmt: skip
 
 
 def _ks(reference: Summary, current: Summary) -> Result:
@@ -173,18 +201,22 @@ def baseline(kind: Kind, rng: np.random.Generator, n: int, name: str) -> tuple[L
     return layout, summarize(column, layout)
 
 
-def flagged(
-    columns: Sequence[Measured], policy: Policy, sizes: tuple[int, int]
-) -> dict[str, set[str]]:
-    """{check: columns with `warning` or `alarm`} of one window; `judge` decides."""
-    comparison = Comparison(
+def compared(columns: Sequence[Measured], sizes: tuple[int, int]) -> Comparison:
+    """The comparison of two windows that these columns make up."""
+    return Comparison(
         Window(None, None, sizes[0], "reference"),
         Window(None, None, sizes[1], "current"),
         Schema(),
         tuple(each for column in columns for each in column),
         (),
     )
+
+
+def flagged(
+    columns: Sequence[Measured], policy: Policy, sizes: tuple[int, int]
+) -> dict[str, set[str]]:
+    """{check: columns with `warning` or `alarm`} of one window; `judge` decides."""
     found: dict[str, set[str]] = {}
-    for finding in judge(comparison, policy).flagged():
+    for finding in judge(compared(columns, sizes), policy).flagged():
         found.setdefault(finding.check, set()).add(finding.column)
     return found

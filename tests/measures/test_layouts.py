@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
 from mondrift.errors import InputError
-from mondrift.measures import MEASURES, fit_layout, summarize
-from mondrift.measures.column import categorical, numeric
+from mondrift.measures import MEASURES, fit_layout, summarize, summarize_reference
+from mondrift.measures.column import Column, categorical, numeric
+from mondrift.measures.grid import landmarks
 
 
 def normal(n, mean=0.0, seed=0):
@@ -63,3 +66,44 @@ def test_counts_do_not_move_to_another_grid():
     assert counted.on(fit_layout(normal(100))) is counted
     with pytest.raises(InputError, match=r"grid=\.\.\."):
         counted.on(other)
+
+
+WILD = {
+    "normal": lambda random, n: random.normal(size=n),
+    "cauchy": lambda random, n: random.standard_cauchy(n),
+    "lognormal, wide": lambda random, n: random.lognormal(0.0, 5.0, n),
+    "one spike": lambda random, n: np.where(random.random(n) < 0.99, 7.0, random.normal(size=n)),
+    "whole numbers": lambda random, n: random.poisson(3, n).astype(float),
+    "the largest floats": lambda random, n: random.choice([-1.7e308, 1.7e308, 0.0, 1.0], n),
+    "the smallest floats": lambda random, n: random.normal(size=n) * 1e-310,
+    "sorted": lambda random, n: np.sort(random.normal(size=n)),
+    "a rare far mode": lambda random, n: np.where(random.random(n) < 1e-3, 1e9, random.random(n)),
+}
+
+
+@pytest.mark.parametrize("shape", WILD)
+@pytest.mark.parametrize("n", [4096, 50_001])
+def test_landmarks_are_the_exact_order_statistics_whatever_the_shape(shape, n):
+    values = WILD[shape](np.random.default_rng(n), n)
+    positions = (np.arange(21) * (n - 1)) // 20
+    assert landmarks(values).tolist() == np.sort(values)[positions].tolist()
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        numeric([1.0, 2.0, math.inf, None, -0.0, 7.0] * 9),
+        numeric([None, math.inf]),
+        numeric([]),
+        categorical([*"bbbac", None]),
+        categorical([]),
+        Column("x", "boolean", np.array([0.0, 1.0, math.nan])),
+        Column("x", "text", np.array([True, False])),
+    ],
+)
+def test_a_references_own_summary_is_that_of_its_layout(column):
+    own = summarize_reference(column)
+    again = summarize(column, fit_layout(column))
+    assert own.layout == again.layout
+    assert own.to_dict() == again.to_dict()
+    assert own.sums.tolist() == again.sums.tolist()

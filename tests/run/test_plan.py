@@ -6,6 +6,7 @@ import json
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -75,6 +76,9 @@ def test_the_policy_builds_upon_the_one_of_the_settings(tmp_path):
         ("baseline", Reference()),
         ("{baseline: 2}", Reference("baseline", 2)),
         ("previous window", Reference("previous window")),
+        ("{previous weeks: 4}", Reference("previous weeks", weeks=4)),
+        ("{baseline: newest, match: hour}", Reference(match="hour")),
+        ("{baseline: 3, match: weekday and hour}", Reference(version=3, match="weekday and hour")),
     ],
 )
 def test_references(tmp_path, text, reference):
@@ -108,7 +112,7 @@ alerts:
     assert "'7 days' is no length of a window; try '1h', '1D', '7D' or '2W'" in told
     assert "'America/NewYork' is no IANA time zone. Did you mean 'America/New_York'?" in told
     assert "6: unknown key 'from' in window. Known:" in told
-    assert "'previous window', not 'last week'" in told
+    assert "{baseline: newest, match: weekday and hour}, not 'last week'" in told
     assert "schedule is a cron line such as '0 6 * * 1'" in told
     assert "10: parameters.top is a text, a number or true/false, not [1, 2]" in told
     assert "'minimum_row' is no key of a policy. Did you mean 'minimum_rows'?" in told
@@ -130,6 +134,17 @@ alerts:
         (SMALL + "policy:\n  level: high\n", "6: policy holds a text where a number belongs."),
         (SMALL + "alerts:\n  chanels: []\n", "6: The alerts cannot be used: 'chanels'"),
         (SMALL + "reference: {baseline: 0}\n", "6: reference is 'baseline' (the newest)"),
+        (SMALL + "reference: {baseline: 1, weeks: 2}\n", "6: reference is 'baseline' (the newest)"),
+        (SMALL + "reference: {match: hour}\n", "6: reference is 'baseline' (the newest)"),
+        (
+            SMALL + "reference:\n  baseline: 1\n  match: week\n",
+            "8: reference.match is one of ['weekday and hour', 'weekday', 'hour'], not 'week'.",
+        ),
+        (
+            SMALL.replace("1D", "2W") + "reference: {previous weeks: 1}\n",
+            "6: reference.previous weeks is a number from 2 to 52 for windows of 14D, not 1.",
+        ),
+        (SMALL + "reference: {previous weeks: yes}\n", "6: reference.previous weeks is a number"),
         (SMALL.replace("churn", "7"), "1: model is a text, not 7."),
     ],
 )
@@ -181,6 +196,22 @@ def test_schedule_title_and_alerts_do_not_change_what_a_run_is(tmp_path):
     json.dumps(plain, allow_nan=False)
 
 
+def test_a_reference_that_is_matched_makes_another_run(tmp_path):
+    configs = [
+        read_monitor(write(tmp_path, SMALL + each)).config()
+        for each in (
+            "",
+            "reference: {baseline: newest}\n",
+            "reference: {baseline: newest, match: hour}\n",
+            "reference: {previous weeks: 4}\n",
+            "reference: {previous weeks: 5}\n",
+        )
+    ]
+    assert configs[0] == configs[1]
+    assert configs[0]["reference"] == {"kind": "baseline", "version": None}  # as it always was
+    assert len({json.dumps(each) for each in configs}) == 4
+
+
 # Calendars
 
 
@@ -229,6 +260,65 @@ def test_any_moment_of_a_week_finds_it(moment):
 def test_hours_are_found_too():
     hours = Calendar(Length.parse("6h"), "America/New_York", date(2013, 1, 7))
     assert hours.window("2013-07-04T07:30").label == "4 July 2013 07:00"  # 6 h + an hour of summer
+
+
+def local(window, zone):
+    return [f"{at.astimezone(ZoneInfo(zone)):%a %d %b %H:%M}" for at in (window.start, window.end)]
+
+
+@pytest.mark.parametrize(
+    ("length", "moment", "weeks", "expected"),
+    [
+        ("1D", "2013-11-10", 2, ["Sun 27 Oct 00:00", "Mon 28 Oct 00:00", "Sun 03 Nov 00:00"]),
+        ("6h", "2013-11-06T11:00", 1, ["Wed 30 Oct 06:00", "Wed 30 Oct 12:00"]),
+        (
+            "1h",
+            "2013-11-10T01:00",
+            1,
+            ["Sun 03 Nov 01:00", "Sun 03 Nov 01:00"],
+        ),  # of two, the first
+        ("7D", "2013-11-04", 2, ["Mon 21 Oct 00:00", "Mon 28 Oct 00:00", "Mon 28 Oct 00:00"]),
+        ("10D", "2013-10-14", 5, ["Mon 16 Sep 00:00", "Thu 26 Sep 00:00", "Mon 30 Sep 00:00"]),
+    ],
+)
+def test_the_weeks_before_have_the_same_weekday_and_hour_when_the_clocks_change(
+    length, moment, weeks, expected
+):
+    zone = "America/New_York"
+    calendar = Calendar(Length.parse(length), zone, date(2013, 1, 7))
+    found = calendar.weeks_before(calendar.window(moment), weeks)
+    edges = [edge for each in found for edge in local(each, zone)]
+    assert edges[: len(expected)] == expected
+
+
+def test_the_day_of_25_hours_is_measured_with_days_of_24_and_is_whole_itself():
+    days = Calendar(Length.parse("1D"), "Europe/Berlin", date(2024, 1, 1))
+    [before] = days.weeks_before(days.window("2024-10-27"), 1)
+    [itself] = days.weeks_before(days.window("2024-11-03"), 1)
+    assert (before.end - before.start, itself.end - itself.start) == (
+        timedelta(hours=24),
+        timedelta(hours=25),
+    )
+    assert itself == days.window("2024-10-27")
+
+
+@pytest.mark.parametrize("zone", ["Asia/Kolkata", "America/Sao_Paulo", "Pacific/Apia", "UTC"])
+@pytest.mark.parametrize("length", ["1h", "7h", "1D", "3D", "7D", "10D", "2W", "168h", "400h"])
+def test_reference_windows_never_overlap_each_other_or_the_window(zone, length):
+    calendar = Calendar(Length.parse(length), zone, date(2011, 1, 1))
+    windows = calendar.windows(datetime(2012, 3, 1, tzinfo=UTC))[-80:]
+    for window in (each for each in windows if each.start > datetime(2011, 3, 15, tzinfo=UTC)):
+        found = (*calendar.weeks_before(window, 8), window)
+        assert len(found) == 1 + 8 // calendar.length.weeks
+        assert all(one.end <= other.start for one, other in pairwise(found))
+
+
+def test_weeks_before_the_first_day_are_left_out():
+    days = Calendar(Length.parse("1D"), "UTC", date(2024, 1, 1))
+    assert [w.label for w in days.weeks_before(days.window("2024-01-17"), 4)] == [
+        "3 January 2024", "10 January 2024",
+    ]  # fmt: skip
+    assert days.weeks_before(days.window("2024-01-07"), 4) == ()
 
 
 @pytest.mark.parametrize("moment", ["2012-12-31", "2013-12-31", "2014-05-01"])

@@ -12,7 +12,7 @@ import pytest
 from mondrift import Schema, Window, compare, judge
 from mondrift.errors import InputError, ModelError, WindowError
 from mondrift.store import Store
-from mondrift.store.baselines import SAMPLE
+from mondrift.store.registering import SAMPLE
 
 pytestmark = pytest.mark.servers
 

@@ -70,12 +70,6 @@ def test_every_kind_comes_back_as_it_went_in(store: Store) -> None:
     assert str(back["level"].dtype) == "category"
 
 
-def test_zero_has_one_sign_so_that_its_hash_is_one(store: Store, schema: Schema) -> None:
-    store.register_model("zero", schema, task="binary")
-    store.log("zero", _one(id="z", temperature=0.0))
-    assert store.log("zero", _one(id="z", temperature=-0.0)).duplicates == 1
-
-
 @pytest.mark.parametrize(
     "convert", [pl.from_pandas, pa.Table.from_pandas, lambda frame: frame.to_dict("records")]
 )
@@ -236,47 +230,6 @@ def test_other_zones_become_utc(store: Store, schema: Schema) -> None:
     india = timezone(timedelta(hours=5, minutes=30))
     store.log("zones", [_one(at=START.astimezone(india)), _one(at="2026-03-01T05:30:00+05:30")])
     assert store.window("zones", START, END)["at"].unique().tolist() == [START]
-
-
-def test_the_same_id_is_stored_once_and_other_content_is_a_conflict(
-    store: Store, schema: Schema, make_rows: Rows
-) -> None:
-    store.register_model("same", schema, task="binary")
-    frame = make_rows(10, prefix="k")
-    assert store.log("same", frame).stored == 10
-    changed = frame.copy()
-    changed.loc[3, "temperature"] = 99.0
-    changed.loc[4, "at"] += timedelta(days=1)
-    result = store.log("same", pd.concat([changed, make_rows(2, prefix="new")]))
-    assert (result.stored, result.duplicates, result.conflicts) == (2, 8, 2)
-    assert result.ids[3] is None
-    assert result.ids[0] == "k0"
-    reasons = _reasons(store, "same")
-    assert reasons == ["its id is taken by a row with other content"] * 2
-    assert store.quarantine("same")["row"].iloc[0]["temperature"] == 99.0
-    assert len(store.window("same", START, END)) == 12
-
-
-def test_the_same_id_twice_in_one_batch_counts_as_sent_twice(store: Store, schema: Schema) -> None:
-    store.register_model("twice", schema, task="binary")
-    rows = [_one(id="a"), _one(id="a"), _one(id="a", temperature=2.0), _one(id=7), _one(id="7")]
-    result = store.log("twice", rows)
-    assert (result.stored, result.duplicates, result.conflicts) == (2, 2, 1)
-    assert store.window("twice", START, END)["id"].tolist().count("a") == 1
-
-
-def test_rows_without_an_id_among_rows_with_one_get_one(store: Store, schema: Schema) -> None:
-    store.register_model("mixed", schema, task="binary")
-    result = store.log("mixed", [_one(id="mine"), _one(), _one(id=None)])
-    assert result.stored == 3
-    assert result.ids[0] == "mine"
-    assert None not in result.ids
-
-
-def test_ids_are_unique_per_model_only(store: Store, schema: Schema) -> None:
-    for model_id in ("first of two", "second of two"):
-        store.register_model(model_id, schema, task="binary")
-        assert store.log(model_id, _one(id="shared")).stored == 1
 
 
 def test_hostile_names_are_only_names(store: Store, database_url: str) -> None:

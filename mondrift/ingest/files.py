@@ -36,7 +36,7 @@ def read_file(
     Raises InputError when the file cannot be read, ColumnError for a timestamp that is not there.
     """
     file = Path(path)
-    reader = _READERS.get(_suffix(file))
+    reader = _READERS.get(suffix(file))
     if reader is None:
         raise InputError(
             f"{str(file)!r} is of no kind that can be read; there are {shown(_READERS)} "
@@ -56,20 +56,26 @@ def read_file(
     return rows
 
 
-def _suffix(file: Path) -> str:
+def suffix(file: Path) -> str:
+    """What a file's name says that it is, in lower case, without .gz."""
     suffixes = [suffix.lower() for suffix in file.suffixes]
     packed = suffixes[-1:] == [".gz"]
     return suffixes[-2] if packed and len(suffixes) > 1 else (suffixes or [""])[-1]
 
 
 def _csv(file: Path, separator: str = ",") -> pd.DataFrame:
+    return pd.read_csv(file, sep=separator, dtype=codes_of(file, separator))
+
+
+def codes_of(file: Path, separator: str) -> dict[Any, Any]:
+    """The columns of a CSV file in which a value begins with a zero, to be read as text."""
     head = pd.read_csv(file, sep=separator, nrows=_PEEKED, dtype="str", keep_default_na=False)
     codes = [
         name
         for name in head.columns
         if head[name].map(lambda value: _LEADING_ZERO.fullmatch(value) is not None).any()
     ]
-    return pd.read_csv(file, sep=separator, dtype=dict.fromkeys(codes, "str"))
+    return dict.fromkeys(codes, "str")
 
 
 def _tsv(file: Path) -> pd.DataFrame:
@@ -121,3 +127,33 @@ def _moments(column: pd.Series[Any], zone: str, file: Path) -> pd.Series[Any]:
         raise InputError(
             f"Column {column.name!r} cannot be read in zone {zone!r}: {error}"
         ) from None
+
+
+def refuse_zoneless(rows: pd.DataFrame, name: str, file: Path) -> None:
+    """Raises InputError when a column of timestamps is there, and none of them says its zone."""
+    if name not in rows.columns or getattr(rows[name].dtype, "tz", None) is not None:
+        return
+    told = rows[name].dropna()
+    if pd.api.types.is_datetime64_any_dtype(told.dtype):
+        zoneless = len(told) > 0
+    else:
+        texts = [value for value in told.tolist() if isinstance(value, str)]
+        zoneless = len(texts) == len(told) > 0 and not any(map(_OFFSET.search, texts))
+    if zoneless:
+        raise InputError(
+            f"Column {name!r} of {str(file)!r} has timestamps without a time zone. Say which one "
+            "they are in: --zone UTC, or --zone Europe/Berlin."
+        )
+
+
+def zoned(column: pd.Series[Any], zone: str) -> pd.Series[Any]:
+    """The column with its naive timestamps taken to be of `zone`; what cannot be read is left."""
+    return column.map(lambda value: _in_zone(value, zone), na_action="ignore")
+
+
+def _in_zone(value: Any, zone: str) -> Any:
+    try:
+        moment = pd.Timestamp(value)
+        return (moment.tz_localize(zone) if moment.tzinfo is None else moment).isoformat()
+    except Exception:  # noqa: BLE001  (zoneinfo's and pandas' several complaints)
+        return value

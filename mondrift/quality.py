@@ -1,0 +1,75 @@
+"""Findings about the state of the values: missing, unseen, out of range, columns that are gone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from mondrift.comparison import Comparison
+from mondrift.errors import shown
+from mondrift.finding import Finding, about_column, against_the_past, found, too_small
+from mondrift.measurement import Measurement
+from mondrift.measures.correction import benjamini_hochberg
+from mondrift.policy import Policy, Status
+
+#: Checks of quality, each a family with a correction of its own, in words.
+QUALITY: Mapping[str, str] = {
+    "missing": "missing values",
+    "infinite": "infinite values",
+    "unseen": "rows in unseen categories",
+    "vanished": "rows in vanished categories",
+    "out_of_range": "values outside the reference's range",
+    "type_change": "values that cannot be read as the column's kind",
+}
+
+
+def quality(comparison: Comparison, check: str, policy: Policy) -> list[Finding]:
+    """One check over all columns: a family of findings with a correction of its own."""
+    about = [e for e in comparison.measurements if e.family == "quality" and e.measure == check]
+    raw = [math.nan if each.pvalue is None else each.pvalue for each in about]
+    adjusted = [float(p) for p in benjamini_hochberg(raw)]
+    findings = []
+    for each, pvalue, corrected in zip(about, raw, adjusted, strict=True):
+        sure, judged = _judge(comparison, each, corrected, policy)
+        findings.append(
+            found(check, each, policy, judged, statistic=each.statistic, pvalues=(pvalue, sure))
+        )
+    return findings
+
+
+def _judge(
+    comparison: Comparison, each: Measurement, adjusted: float, policy: Policy
+) -> tuple[float, tuple[Status, str]]:
+    """The p-value that counts, status and reason. What has no test cannot come by chance."""
+    status = policy.effects[each.measure].status(abs(each.statistic))
+    points = 100 * each.detail.get("change", each.statistic)
+    change = f"{points:+.1f} points {QUALITY[each.measure]}"
+    few = too_small(each, policy)
+    if math.isnan(each.statistic):
+        return adjusted, ("skipped", each.reason)
+    if few:
+        return adjusted, ("inconclusive", few)
+    if each.measure == "missing" and each.detail.get("reference_share") == 1:
+        return adjusted, ("skipped", "the reference has no value of this column")  # it is new
+    named = each.detail.get("levels")
+    told = change + (f": {shown(named)}" if named else "")
+    if policy.learned and each.pvalue is not None:
+        size = abs(each.statistic)
+        return against_the_past(comparison, each, each.measure, size, told, policy)
+    if status == "ok":
+        return adjusted, ("ok", f"{change}: no material change")
+    if each.pvalue is not None and not adjusted < policy.level:
+        chance = f"within what chance explains (adjusted p = {adjusted:.2g})"
+        return adjusted, ("ok", f"{change}, {chance}")
+    return adjusted, (status, told)
+
+
+def structure(comparison: Comparison, policy: Policy) -> list[Finding]:
+    """Columns that only one of the windows has."""
+    gone: tuple[Status, str] = ("alarm", "the column is not in the current window")
+    new: tuple[Status, str] = ("skipped", "the column is not in the reference window")
+    return [
+        about_column(comparison, column, "structure", judged, policy)
+        for judged, columns in ((gone, comparison.absent), (new, comparison.extra))
+        for column in columns
+    ]

@@ -1,0 +1,165 @@
+"""The verdict on a window: from counts where they can answer, from its rows where they cannot.
+
+Counts answer over any stretch of time at once. Rows are read when the reference is no plain
+baseline, when clusters are declared, when rows are not counted yet or were of another kind; and
+when counts leave open on which side of a threshold a column stands: such an `inconclusive` never
+reaches people, since the rows are there. The bins are the same on both ways. What labels and
+latencies tell always comes from rows, of the columns that it takes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+from mondrift.comparing import compare
+from mondrift.comparison import Comparison
+from mondrift.measures import Layout, fit_layout
+from mondrift.measures.column import Column
+from mondrift.rows import Rows, read
+from mondrift.run.plan import Monitor
+from mondrift.run.reference import bounds, reference_rows, window_rows
+from mondrift.schema import Schema
+from mondrift.store import Model, Store
+from mondrift.store.reference_counts import LayoutOf, counted
+from mondrift.store.ties import at_most
+from mondrift.summaries import Summaries
+from mondrift.verdict import Verdict, judge
+from mondrift.window import Window
+
+UNDECIDED = "counts alone cannot tell"
+
+
+def judge_window(store: Store, monitor: Monitor, window: Window) -> Verdict:
+    """The verdict on a window of the store; writes nothing.
+
+    `detail["from"]` of every measurement says whether "counts" or "rows" gave it.
+    """
+    verdict = by_counts(store, monitor, window)
+    if verdict is None or any(each.reason.startswith(UNDECIDED) for each in verdict.findings):
+        return by_rows(store, monitor, window)
+    return verdict
+
+
+def by_counts(store: Store, monitor: Monitor, window: Window) -> Verdict | None:
+    """The verdict without reading features; None where counts have no answer at all."""
+    model = store.model(monitor.model)
+    reference = _baseline_counts(store, monitor, model)
+    if reference is None:
+        return None
+    segments = bool(reference.segments)
+    current = store.summaries(model.model_id, *bounds(window), segments=segments)
+    if current is None or not set(reference.segments) <= set(current.segments):
+        return None
+    if not _on_one_grid(reference, current):
+        return None
+    current = replace(current, window=replace(window, n=current.n))
+    if model.schema.target is not None or model.schema.latency is not None:
+        reference, current = _with_labelled(store, monitor, model, reference, current)
+    comparison = _tightened(compare(reference, current), reference, current)
+    return judge(_told(comparison, "counts"), monitor.policy)
+
+
+def by_rows(store: Store, monitor: Monitor, window: Window) -> Verdict:
+    """The verdict from all rows of the window and the reference's, or a baseline's sample."""
+    model = store.model(monitor.model)
+    reference: Rows | Summaries = reference_rows(store, monitor, model, window)
+    counts = _baseline_counts(store, monitor, model)
+    if counts is not None and not reference.n:  # a baseline of statistics alone
+        reference = replace(counts, labelled=reference if isinstance(reference, Rows) else None)
+    elif counts is not None and isinstance(reference, Rows):
+        fitted = counted(reference, _layouts(counts), counts)
+        reference = replace(fitted, labelled=reference)
+    comparison = compare(reference, window_rows(store, model, window))
+    return judge(_told(comparison, "rows"), monitor.policy)
+
+
+def _baseline_counts(store: Store, monitor: Monitor, model: Model) -> Summaries | None:
+    """The counts of a plain baseline; None when there are none, or rows depend on each other."""
+    if monitor.reference.kind != "baseline" or monitor.reference.match:
+        return None
+    if model.schema.cluster is not None:
+        return None
+    return store.baseline(monitor.model, monitor.reference.version).summaries()
+
+
+def _on_one_grid(reference: Summaries, current: Summaries) -> bool:
+    """Whether the bins of one are bins of the other: not when statistics came before any row."""
+    for name, one in reference.columns[""].items():
+        bins = one.layout.bins
+        other = current.columns[""][name].layout.bins if name in current.columns[""] else None
+        if bins is not None and other is not None and bins.grid != other.grid:
+            return False
+    return True
+
+
+def _with_labelled(
+    store: Store, monitor: Monitor, model: Model, reference: Summaries, current: Summaries
+) -> tuple[Summaries, Summaries]:
+    """Both sides with the rows of the columns that performance needs."""
+    schema, window = model.schema, current.window
+    names = _needed(schema)
+    baseline = store.baseline(monitor.model, monitor.reference.version)
+    before = read(baseline.rows(names), schema, label="reference", columns=names)
+    frame = store.window(model.model_id, *bounds(window), columns=names)
+    after = read(frame, schema, window=window, label=window.label, columns=names)
+    return replace(reference, labelled=before), _with_target(current, after, reference)
+
+
+def _needed(schema: Schema) -> list[str]:
+    """Columns that performance is measured on, together and by segment."""
+    wanted = {
+        schema.target, schema.prediction, schema.latency,
+        *schema.probabilities.values(), *schema.segments,
+    }  # fmt: skip
+    return [name for name in schema.kinds if name in wanted]
+
+
+def _with_target(current: Summaries, rows: Rows, reference: Summaries) -> Summaries:
+    """Counts and rows of the same window, the target counted from its rows: labels come late."""
+    columns = dict(current.columns)
+    target = rows.schema.target
+    if target is not None:
+        names = (target, *rows.schema.segments)
+        few = replace(rows, columns={name: rows.columns[name] for name in names})
+        for label, each in counted(few, _layouts(reference), reference).columns.items():
+            columns[label] = {**columns[label], target: each[target]}
+    return replace(current, labelled=rows, columns=columns)
+
+
+def _layouts(reference: Summaries) -> LayoutOf:
+    """The layouts of a reference, for rows that are measured with the same bins."""
+
+    def layout_of(label: str, column: Column) -> Layout:
+        known = reference.columns.get(label, {}).get(column.name)
+        return fit_layout(column) if known is None else known.layout
+
+    return layout_of
+
+
+def _tightened(comparison: Comparison, reference: Summaries, current: Summaries) -> Comparison:
+    """The same comparison, KS bounded by what is known of cells that hold one value."""
+    told = []
+    for each in comparison.measurements:
+        most = each.detail.get("at_most")
+        if each.measure == "ks" and most is not None:
+            one = reference.columns[each.segment][each.column]
+            other = current.columns[each.segment][each.column].on(one.layout)
+            tight = at_most(one, other)
+            detail = {**each.detail, "at_most": tight}
+            if tight <= each.statistic:
+                del detail["at_most"]
+            high = None if each.high is None else max(each.high - most + tight, each.statistic)
+            each = replace(each, high=high, detail=detail)
+        told.append(each)
+    return replace(comparison, measurements=tuple(told))
+
+
+def _told(comparison: Comparison, source: Literal["counts", "rows"]) -> Comparison:
+    """The same comparison, each measurement with what it was made from."""
+    told = []
+    for each in comparison.measurements:
+        labels = each.family == "performance" or each.role == "target"
+        detail = {**each.detail, "from": "rows" if labels else source}
+        told.append(replace(each, detail=detail))
+    return replace(comparison, measurements=tuple(told))

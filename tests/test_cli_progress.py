@@ -1,0 +1,72 @@
+"""A terminal sees how far a comparison is; a pipe gets the answer and nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+CALL = (sys.executable, "-c", "from mondrift.cli import main; main()", "compare")
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> tuple[str, str]:
+    """Two files of twelve columns, one of them a segment of three levels."""
+    for seed, name in enumerate(("reference.csv", "current.csv")):
+        generator = np.random.default_rng(seed)
+        frame = pd.DataFrame(generator.normal(size=(200, 11))).add_prefix("x")
+        frame.assign(plan=generator.choice(list("abc"), 200)).to_csv(tmp_path / name, index=False)
+    return str(tmp_path / "reference.csv"), str(tmp_path / "current.csv")
+
+
+def on_a_terminal(*arguments: str) -> tuple[int, str, str]:
+    """Exit code, stdout (a pipe) and stderr (a terminal of its own) of a comparison."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen([*CALL, *arguments], stdout=subprocess.PIPE, stderr=theirs) as process:
+        os.close(theirs)
+        seen = b""
+        try:
+            while found := os.read(ours, 4096):
+                seen += found
+        except OSError:  # Linux tells the end of a terminal by an error
+            pass
+        os.close(ours)
+        assert process.stdout is not None
+        told = process.stdout.read()
+    return process.returncode, told.decode(), seen.decode()
+
+
+def test_a_terminal_shows_a_bar_that_fills_and_is_wiped(files: tuple[str, str]) -> None:
+    code, told, seen = on_a_terminal(*files)
+    assert code == 0
+    drawn = [line for line in seen.split("\r") if line.startswith("comparing columns")]
+    assert drawn[0] == f"comparing columns [{'##':-<30}] 1 of 12"
+    assert drawn[-1] == f"comparing columns [{'#' * 30}] 12 of 12"
+    assert len(drawn) == 12
+    assert seen.endswith(f"\r{' ' * len(drawn[-1])}\r")
+    assert "comparing columns" not in told
+
+
+def test_the_columns_of_segments_count_too(files: tuple[str, str]) -> None:
+    _, _, seen = on_a_terminal(*files, "--segment", "plan")
+    assert "] 48 of 48" in seen  # twelve columns, in the whole and in three segments
+
+
+def test_json_can_be_piped_away_from_the_bar(files: tuple[str, str]) -> None:
+    code, told, seen = on_a_terminal(*files, "--json")
+    assert code == 0
+    assert "status" in json.loads(told)
+    assert "12 of 12" in seen
+
+
+def test_a_pipe_has_no_bar(files: tuple[str, str]) -> None:
+    done = subprocess.run([*CALL, *files], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    assert "\r" not in done.stdout
