@@ -17,7 +17,6 @@ import numpy as np
 
 from tests.calibration.simulate import (
     CHANGES,
-    KINDS,
     POLICIES,
     UNUSED,
     Draw,

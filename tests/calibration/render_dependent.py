@@ -80,8 +80,8 @@ def claims(counts: Counts) -> str:
     parts = []
     clustered = [each for each in promised_by_cluster(counts) if each.of >= LEAST]
     if clustered:
-        text = f"""**Rows that depend on each other, with `cluster=`.** The same promise, at 20 clusters or more in
-both windows. Of {len(clustered)} rates with at least {LEAST} windows,
+        text = f"""**Rows that depend on each other, with `cluster=`.** The same promise, at 20 clusters or more
+in both windows. Of {len(clustered)} rates with at least {LEAST} windows,
 
 {held(clustered)}"""
         lines = [
@@ -92,8 +92,8 @@ both windows. Of {len(clustered)} rates with at least {LEAST} windows,
         parts.append("\n\n".join([text, *(["\n".join(lines)] if lines else [])]))
     if learned := _learned_enough(counts):
         rates = [each for each in promised_when_learned(counts) if each.key[:4] in learned]
-        text = f"""**Rows that depend on each other, with learned thresholds.** The same promise, from 99 past windows
-on. Of {len(rates)} rates,
+        text = f"""**Rows that depend on each other, with learned thresholds.** The same promise, from 99 past
+windows on. Of {len(rates)} rates,
 
 {held(rates)}"""
         lines = [
@@ -128,11 +128,11 @@ def _by_cluster(counts: Counts) -> str:
     text = """## Rows that depend on each other, without drift
 
 Users have about 20 rows each in a window, and half of the variance lies between users; the two
-windows have other users, or the same ones. AR(1): every row remembers the one before (φ = .9), and
-blocks of 150 consecutive rows are declared as clusters. Mixed columns: normal, 70 % zeros, 5 levels,
-200 levels and normal with 5 % missing (missing hangs on the user too), in equal numbers. The first
-rate is a warning: the default policy when `cluster=` is *not* declared. The others are the claim.
-"Clusters" are those of reference and current window."""
+windows have other users, or the same ones. AR(1): every row remembers the one before (φ = .9),
+and blocks of 150 consecutive rows are declared as clusters. Mixed columns: normal, 70 % zeros,
+5 levels, 200 levels and normal with 5 % missing (which hangs on the user too), in equal numbers.
+The first rate is a warning: the default policy when `cluster=` is *not* declared. The others are
+the claim. "Clusters" are those of reference and current window."""
     head = (
         "columns", "rows", "clusters", "windows", "not declared: drift",
         *(f"`cluster=`: {CHECKS[check]}" for check in _MIXED), "any of them", "classic: drift",
@@ -193,12 +193,13 @@ def _learned(counts: Counts) -> str:
         return ""
     text = f"""## Thresholds learned from past windows
 
-Windows of {ROWS} rows in normal columns; the reference is {BEFORE} of them, and thresholds are learned
-from the next 99 or 199 (`learn_thresholds`). AR(1): φ = .9 over all rows. Users: 20 of them with 10
-rows each, half of the variance between them. Weekend: days are windows; on two of seven every column
-lies half a σ higher, and days differ by a tenth. {JUDGED} windows are judged on each reference; their
-alarms hang together, and the intervals are widened by as much as they do. "Not learned": the default
-policy as it is, a warning. The last columns are power: a first column that has moved is flagged."""
+Windows of {ROWS} rows in normal columns; {BEFORE} of them are the reference, and thresholds are
+learned from the next 99 or 199 (`learn_thresholds`). AR(1): φ = .9 over all rows. Users: 20 of
+them with 10 rows each, half of the variance between them. Weekend: days are windows; on two of
+seven every column lies half a σ higher, and days differ by a tenth. {JUDGED} windows are judged on
+each reference; their alarms hang together, and the intervals are widened by as much as they do.
+"Not learned": the default policy as it is, a warning. The last columns are power: a first column
+that has moved is flagged."""
     head = (
         "rows", "columns", "learned from", "references", "windows", "not learned: drift",
         "classic: drift", "drift", "out of range", *SHIFTS,

@@ -15,9 +15,11 @@ import mondrift
 from mondrift.measures import Column, fit_layout, summarize
 from mondrift.measures.contingency import homogeneity_test
 from mondrift.measures.missing import changed_share
-from tests.calibration import render, table
+from tests.calibration import fingerprint, render, table, tasks
+from tests.calibration.rates import RATE, broken, clopper_pearson
 from tests.calibration.simulate import (
     CHANGES,
+    INFINITE,
     KINDS,
     POLICIES,
     UNDECIDED,
@@ -63,7 +65,7 @@ def _both_ways(
 
 @pytest.mark.parametrize("sizes", [(1000, 20), (200, 300), (1000, 1000), (3000, 2000)])
 def test_the_quick_way_says_what_compare_and_judge_say(sizes: tuple[int, int]) -> None:
-    kinds = {label: (kind, kind) for label, kind in KINDS.items()} | dict(CHANGES)
+    kinds = {label: (kind, kind) for label, kind in {**KINDS, **INFINITE}.items()} | dict(CHANGES)
     comparison, quick = _both_ways(kinds, sizes, seed=7)
     ignored = {*UNUSED, "type_change"}
     for column in quick:
@@ -90,7 +92,11 @@ def test_the_quick_way_says_what_compare_and_judge_say(sizes: tuple[int, int]) -
 
 @pytest.mark.parametrize("sizes", [(1000, 50), (1000, 1000)])
 def test_without_drift_no_cell_exceeds_the_stated_rate(sizes: tuple[int, int]) -> None:
-    assert render.broken(render.promised(table.windows(sizes, 0))) == []
+    assert broken(render.promised(tasks.windows(sizes, 0))) == []
+
+
+def test_infinite_values_keep_the_stated_rate() -> None:
+    assert broken(render.promised(tasks.infinite((1000, 100), 0))) == []
 
 
 @pytest.mark.parametrize("levels", [3, 20, 200, 2000])
@@ -104,8 +110,8 @@ def test_pooling_rare_levels_looks_at_the_margins_only(levels: int, sizes: tuple
         reference, current = (rng.multinomial(n, shares / shares.sum()) for n in sizes)
         order = np.argsort(-reference, kind="stable")
         test = homogeneity_test(reference[order], current[order], ordered=False)
-        rejected += test.pvalue < render.RATE
-    assert render.clopper_pearson(rejected, times)[0] <= render.RATE
+        rejected += test.pvalue < RATE
+    assert clopper_pearson(rejected, times)[0] <= RATE
 
 
 @pytest.mark.parametrize("columns", [1, 20, 150])
@@ -119,9 +125,9 @@ def test_two_shares_keep_the_rate_however_many_columns(
         p * q
         for a, p in x.items()
         for b, q in y.items()
-        if (changed_share(a, n, b, m).pvalue or 0.0) < render.RATE / columns
+        if (changed_share(a, n, b, m).pvalue or 0.0) < RATE / columns
     )
-    assert 1 - (1 - rejected) ** columns <= 1.05 * render.RATE
+    assert 1 - (1 - rejected) ** columns <= 1.05 * RATE
 
 
 def _likely(n: int, share: float) -> dict[int, float]:
@@ -132,7 +138,7 @@ def _likely(n: int, share: float) -> dict[int, float]:
 
 
 def test_a_hundredth_of_sigma_never_matters_even_in_a_million_rows() -> None:
-    counts = table.tiny_changes((1_000_000, 1_000_000), 0)
+    counts = tasks.tiny_changes((1_000_000, 1_000_000), 0)
     assert [key for key, hits in counts.items() if hits and "default" in key] == []
 
 
@@ -146,7 +152,7 @@ def clean() -> list[Measured]:
     return [
         pair(kind, kind, rng, _SIZES, f"{label} {place}")
         for label, kind in KINDS.items()
-        for place in range(table.SHARE)
+        for place in range(tasks.SHARE)
     ]
 
 
@@ -167,7 +173,19 @@ def test_half_a_sigma_is_found_in_a_hundred_rows(
         others = rng.choice(len(clean), columns - 1, replace=False)
         window = [column, *(clean[place] for place in others)]
         found += "moved" in flagged(window, POLICIES["default"], _SIZES).get("drift", ())
-    assert render.clopper_pearson(found, len(moved))[1] >= stated
+    assert clopper_pearson(found, len(moved))[1] >= stated
+
+
+def test_mondrift_still_says_what_the_published_counts_rest_on() -> None:
+    """Otherwise `make calibrate` begins these cells anew."""
+    assert table.Table.read(table.JSON).outdated() == []
+
+
+def test_a_changed_statistic_is_noticed() -> None:
+    known = fingerprint.of_kinds((1000, 100), {"normal": KINDS["normal"]})
+    looser = {"normal": [known["normal"][0] * 1.0001, *known["normal"][1:]]}
+    assert fingerprint.agree(known, fingerprint.of_kinds((1000, 100), {"normal": KINDS["normal"]}))
+    assert not fingerprint.agree(known, looser)
 
 
 def test_the_page_is_made_of_the_counts() -> None:

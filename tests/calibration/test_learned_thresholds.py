@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.calibration.past_windows import LEVEL, SCENARIOS, flagged, heights
-from tests.calibration.render import clopper_pearson
+from tests.calibration.rates import clopper_pearson
 
 pytestmark = pytest.mark.calibration
 
