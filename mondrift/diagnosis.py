@@ -207,9 +207,14 @@ def _moved(
     for each in verdict.flagged("drift"):
         if each.role in roles and not each.segment:
             together.setdefault(each.group or each.column, []).append(each)
-    moved = []
+    schema, moved = verdict.comparison.schema, []
+
+    def rank(finding: Finding) -> tuple[int, float]:
+        weight = schema.importance(finding.column) * finding.statistic
+        return STATUSES.index(finding.status), weight
+
     for name, findings in together.items():
-        ranked = sorted(findings, key=_rank, reverse=True)
+        ranked = sorted(findings, key=rank, reverse=True)
         began = since.get(name)
         moved.append(
             Moved(
@@ -222,11 +227,7 @@ def _moved(
                 older=began is not None and drop_began is not None and began < drop_began,
             )
         )
-    return tuple(sorted(moved, key=lambda each: _rank(each.worst), reverse=True))
-
-
-def _rank(finding: Finding) -> tuple[int, float]:
-    return STATUSES.index(finding.status), finding.statistic
+    return tuple(sorted(moved, key=lambda each: rank(each.worst), reverse=True))
 
 
 def _worst(statuses: list[Status]) -> Status:

@@ -26,6 +26,8 @@ EFFECTS: Mapping[str, tuple[str, ...]] = {
     "categorical": ("psi", "total_variation"),
     "boolean": ("psi", "total_variation"),
 }
+#: How the reason of a column begins when only its rows can tell.
+UNDECIDED = "counts alone cannot tell"
 _NAMES = {"psi": "PSI", "ks": "KS D", "wasserstein": "Wasserstein", "total_variation": "TV"}
 
 #: {measure: its measurement} of one column of one segment.
@@ -108,7 +110,7 @@ def _undecided(finding: Finding, least: Finding, most: Finding, policy: Policy) 
         between += f"{threshold.limit(most.status):g})"
     else:
         between = f"p between {most.adjusted:.2g} and {least.adjusted:.2g}"
-    reason = f"counts alone cannot tell: {between}; check from rows"
+    reason = f"{UNDECIDED}: {between}; check from rows"
     return replace(finding, status="inconclusive", reason=reason)
 
 

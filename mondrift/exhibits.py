@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from mondrift import wording
+from mondrift.comparison import Comparison
 from mondrift.diagnosis import Performance, measurement, performance_of
 from mondrift.finding import Finding
 from mondrift.measurement import Measurement
@@ -154,6 +155,18 @@ def _rule(policy: Policy) -> str:
     )
 
 
+def _sources(comparison: Comparison) -> str:
+    """Rows or counts, and what rows are taken for."""
+    details = [each.detail for each in comparison.measurements if each.family == "drift"]
+    counted = "; labels and latencies from rows" if comparison.schema.target else ""
+    source = f"counts{counted}" if any(d.get("from") == "counts" for d in details) else "rows"
+    clusters = next((d["clusters"] for d in details if "clusters" in d), None)
+    if clusters is None:
+        return f"{source}; rows are taken for independent"
+    name = comparison.schema.cluster
+    return f"{source}, which depend on each other within {name!r}: at least {clusters:,} of these"
+
+
 def method(verdict: Verdict) -> View:
     """How it was measured: windows, rules, seed, versions."""
     from mondrift.page.sections import Table
@@ -168,6 +181,7 @@ def method(verdict: Verdict) -> View:
         ("accuracy", f"a drop of more than {100 * policy.accuracy_drop:g} points, whose 99 % "
                      f"lower bound exceeds 0, on at least {policy.minimum_labels} labels"),
         ("groups", "; ".join(f"{g}: {', '.join(c)}" for g, c in policy.groups.items()) or "none"),
+        ("measured from", _sources(comparison)),
         ("bins", "PSI and chi-square on at most 10 quantile bins of the reference"),
         ("seed", str(comparison.seed)),
         ("versions", ", ".join(f"{n} {v}" for n, v in comparison.versions.items())),

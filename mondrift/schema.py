@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -40,6 +41,9 @@ class Schema:
     segments : names of categorical features by which everything is also measured apart.
     positive : the class counted as positive; by default 1, True or yes.
     private : names of columns whose values are shown nowhere: no category, no border of a bin.
+    importances : {feature: how much the model leans on it}, numbers from 0 on, in any unit; what
+        is found is told in the order of drift times importance. None given: all alike; features
+        that are not among them: 0.
     kinds : {column: kind}
         "numeric", "categorical", "boolean", "datetime" or "text"; what is not declared is
         inferred by `fit`, once, from the reference.
@@ -70,6 +74,7 @@ class Schema:
     private: tuple[str, ...] = ()
     kinds: Mapping[str, Kind] = field(default_factory=dict)
     notes: Mapping[str, str] = field(default_factory=dict)
+    importances: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in ("segments", "private"):
@@ -89,8 +94,24 @@ class Schema:
             for name in self.segments
             if name in self.private
         ]
+        complaints += self._complaints_about_importances(roles)
         if complaints:
             raise SchemaError("The schema contradicts itself: " + "; ".join(complaints) + ".")
+
+    def _complaints_about_importances(self, roles: Mapping[str, str]) -> list[str]:
+        found = []
+        for name, value in self.importances.items():
+            if roles.get(name, "segment") != "segment":
+                found.append(f"column {name!r} has an importance, but is the {roles[name]}")
+            if isinstance(value, bool) or not (math.isfinite(value) and value >= 0):
+                found.append(f"the importance of {name!r} is {value!r}; it is a number from 0 on")
+        return found
+
+    def importance(self, name: str) -> float:
+        """How much the model leans on a column: 1 for all when no importances are declared."""
+        if not self.importances:
+            return 1.0
+        return float(self.importances.get(name, 0.0 if self.role(name) == "feature" else 1.0))
 
     def _declared(self) -> Iterable[tuple[Role, str]]:
         for role in _SINGLE:
@@ -129,7 +150,7 @@ class Schema:
         for _, name in self._declared():
             if name not in frame.columns:
                 raise ColumnError.unknown(name, frame.columns, "the reference window")
-        for name in (*self.private, *self.kinds):
+        for name in (*self.private, *self.kinds, *self.importances):
             if name not in frame.columns:
                 raise ColumnError.unknown(name, frame.columns, "the reference window")
         kinds: dict[str, Kind] = {}
@@ -156,6 +177,8 @@ class Schema:
             "private": list(self.private),
             "kinds": dict(self.kinds),
             "notes": dict(self.notes),
+            # Only where there are any: a schema that was stored before reads as it did.
+            **({"importances": dict(self.importances)} if self.importances else {}),
         }
 
     @classmethod

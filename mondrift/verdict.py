@@ -60,13 +60,16 @@ class Verdict:
         return worst
 
     def flagged(self, family: str | None = None) -> tuple[Finding, ...]:
-        """Findings with `warning` or `alarm`, worst first."""
+        """Findings with `warning` or `alarm`, worst first; among those, what matters most."""
         flagged = [
             each
             for each in self.findings
             if each.status in ("warning", "alarm") and family in (None, each.family)
         ]
-        return tuple(sorted(flagged, key=_rank, reverse=True))
+        return tuple(sorted(flagged, key=self._weight, reverse=True))
+
+    def _weight(self, finding: Finding) -> tuple[int, float]:
+        return _rank(finding), self.comparison.schema.importance(finding.column)
 
     def to_frame(self) -> pd.DataFrame:
         """One row per segment × column × measurement, with the status of its column and family."""
@@ -119,7 +122,7 @@ class Verdict:
 
         sketches = {each.column: each for each in self.comparison.histograms if not each.segment}
         rows = []
-        for finding in sorted(self.columns().values(), key=_rank, reverse=True):
+        for finding in sorted(self.columns().values(), key=self._weight, reverse=True):
             picture = sketches.get(finding.column)
             rows.append(
                 (

@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 
 from mondrift import Comparison, Schema, compare, judge
+from mondrift.exhibits import method
+from mondrift.page.sections import Table
 
 USERS = Schema(cluster="user", target="truth", prediction="guess")
 
@@ -91,3 +93,13 @@ def test_segments_have_their_own_clusters() -> None:
     found = compare(*(each[["user", "x", "shop"]] for each in windows), schema=schema)
     clusters = {m.segment: m.detail["clusters"] for m in found.measurements if m.measure == "ks"}
     assert clusters == {"": 90, "shop=a": 30, "shop=b": 60}
+
+
+def test_the_report_says_that_rows_depend_on_each_other() -> None:
+    verdict = judge(compare(users(1, 0), users(2, 1000), schema=USERS))
+    (table,) = method(verdict).sections
+    assert isinstance(table, Table)
+    assert (
+        "depend on each other within 'user': at least 90 of these"
+        in dict(table.rows)["measured from"]
+    )

@@ -14,6 +14,7 @@ from typing import Literal
 
 from mondrift.comparing import compare
 from mondrift.comparison import Comparison
+from mondrift.drift import UNDECIDED
 from mondrift.measures import Layout, fit_layout
 from mondrift.measures.column import Column
 from mondrift.rows import Rows, read
@@ -26,8 +27,6 @@ from mondrift.store.ties import at_most
 from mondrift.summaries import Summaries
 from mondrift.verdict import Verdict, judge
 from mondrift.window import Window
-
-UNDECIDED = "counts alone cannot tell"
 
 
 def judge_window(store: Store, monitor: Monitor, window: Window) -> Verdict:

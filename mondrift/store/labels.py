@@ -251,7 +251,12 @@ SELECT row, id, timestamp, value, received_at, labelled_at IS NOT NULL FROM foun
 
 _WAIT = """
 INSERT INTO waiting_labels (model, prediction_id, value, received_at)
-SELECT :model, id, value, received_at FROM sent ORDER BY row
+SELECT :model, id, value, received_at FROM sent
+WHERE NOT EXISTS (  -- sent again, after an answer that was lost
+  SELECT FROM waiting_labels w
+  WHERE w.model = :model AND w.prediction_id = sent.id
+    AND w.value = sent.value AND w.received_at = sent.received_at
+) ORDER BY row
 """
 
 _DROP_UNCHANGED = """

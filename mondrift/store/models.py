@@ -148,6 +148,12 @@ def _storable(model_id: str, schema: Schema, *, task: str, clock: str) -> Schema
         complaints.append("the schema declares no timestamp: Schema(timestamp='column')")
     if schema.id is None and "id" in {*schema.kinds, *schema.segments, *schema.private}:
         complaints.append("the schema has a column 'id' without that role: Schema(id='id')")
+    unknown = [name for name in schema.importances if name not in schema.kinds]
+    if unknown and _is_fitted(schema):
+        complaints.append(
+            f"importances are given for {shown(unknown)}, which the schema does not have"
+            f"{nearest(unknown[0], schema.kinds)}".rstrip(".")
+        )
     if any("\0" in name for name in schema.kinds):
         complaints.append("a column's name holds a NUL character")
     if complaints:

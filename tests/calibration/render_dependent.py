@@ -23,7 +23,6 @@ from tests.calibration.rates import (
     clopper_pearson,
     held,
     markdown,
-    shown,
     sizes,
 )
 
@@ -77,31 +76,24 @@ def _learned_rate(counts: Counts, key: Key, policy: str, check: str) -> Rate:
 
 def claims(counts: Counts) -> str:
     """What has been shown of the same promise for rows that depend on each other."""
-    parts = []
     clustered = [each for each in promised_by_cluster(counts) if each.of >= LEAST]
-    if clustered:
-        text = f"""**Rows that depend on each other, with `cluster=`.** The same promise, at 20 clusters or more
-in both windows. Of {len(clustered)} rates with at least {LEAST} windows,
+    enough = _learned_enough(counts)
+    learned = [each for each in promised_when_learned(counts) if each.key[:4] in enough]
+    return "\n\n".join(
+        f"**Rows that depend on each other, {how}.** Of {len(rates)} rates,\n\n{held(rates)}"
+        + "".join(f"\n\n- {_named(each)}" for each in broken(rates))
+        for how, rates in (
+            ("with `cluster=`: the same promise, from 20 clusters on", clustered),
+            ("with learned thresholds: the same promise, from 99 past windows on", learned),
+        )
+        if rates
+    )
 
-{held(clustered)}"""
-        lines = [
-            f"- {key[1]}, {sizes(*key[2:4])} clusters, {key[5]} × {key[4]}: {CHECKS[key[6]]} "
-            f"{shown(hits, of)} of {of:,}"
-            for key, hits, of in broken(clustered)
-        ]
-        parts.append("\n\n".join([text, *(["\n".join(lines)] if lines else [])]))
-    if learned := _learned_enough(counts):
-        rates = [each for each in promised_when_learned(counts) if each.key[:4] in learned]
-        text = f"""**Rows that depend on each other, with learned thresholds.** The same promise, from 99 past
-windows on. Of {len(rates)} rates,
 
-{held(rates)}"""
-        lines = [
-            f"- {key[1]}, {key[3]} columns, {key[4]}: {CHECKS[key[5]]} {shown(hits, of)}"
-            for key, hits, of in broken(rates)
-        ]
-        parts.append("\n\n".join([text, *(["\n".join(lines)] if lines else [])]))
-    return "\n\n".join(parts)
+def _named(rate: Rate) -> str:
+    *_, check = rate.key
+    told = ", ".join(str(part) for part in rate.key[1:-1])
+    return f"{told}: {CHECKS[check]} {_told(rate)}"
 
 
 def _learned_enough(counts: Counts) -> list[Key]:

@@ -10,7 +10,7 @@ from tests.calibration.rates import clopper_pearson
 
 pytestmark = pytest.mark.calibration
 
-COLUMNS, REFERENCES, PAST = 2, 16, 99
+COLUMNS, REFERENCES, PAST = 2, 10, 99
 
 
 @pytest.mark.parametrize("scenario", ["AR(1), φ = .9", "users, ICC .5"])

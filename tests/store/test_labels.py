@@ -7,10 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 import pytest
+from sqlalchemy import create_engine, text
 
 from mondrift import Schema
 from mondrift.errors import ColumnError, InputError, SchemaError
 from mondrift.store import LabelResult, Store
+from mondrift.store.connect import address
 
 pytestmark = pytest.mark.servers
 
@@ -98,6 +100,20 @@ def test_labels_of_unknown_ids_wait_for_their_prediction(
     store.log("waiting", make_rows(1, prefix="late", start=_day(1)))
     assert _truth(store, "waiting") == [None, "1"]
     assert _truth(store, "waiting", as_of=_day(5)) == [None, "0"]
+
+
+def test_labels_that_wait_and_are_sent_again_wait_once(
+    store: Store, database_url: str, schema: Schema
+) -> None:
+    store.register_model("sent again", schema, task="binary")
+    labels = [{"id": f"none{i}", "value": i % 2, "received_at": _day(2)} for i in range(3)]
+    for _ in range(2):
+        assert store.label("sent again", labels) == LabelResult(0, 0, 3, 0)
+    engine = create_engine(address(database_url))
+    with engine.connect() as connection:
+        query = "SELECT count(*) FROM waiting_labels WHERE prediction_id LIKE 'none%'"
+        assert connection.execute(text(query)).scalar_one() == 3
+    engine.dispose()
 
 
 def test_targets_that_come_with_the_rows_are_labels(

@@ -39,6 +39,30 @@ def url() -> Iterator[str]:
     shutil.rmtree(home, ignore_errors=True)
 
 
+def test_a_backup_of_version_15_goes_into_the_newest_and_old_days_are_dropped(
+    url: str,
+    new_database: Callable[[], str],
+    make_rows: Callable[..., pd.DataFrame],
+    tmp_path: Path,
+) -> None:
+    with Store.open(url) as store:
+        declared = Schema(timestamp="at", prediction="late", target="was_late", probability="score")
+        store.register_model("kept", declared, task="binary", clock="data")
+        store.log("kept", make_rows(100, start=START - 100 * DAY, prefix="old"))
+        store.log("kept", make_rows(100, prefix="new"))
+        store.log("kept", make_rows(1).astype(object).assign(temperature="warm"))
+        path = store.backup(tmp_path).path
+        assert store.retention().models["predictions"].tolist() == [100]
+        assert all(each.good for each in store.check())
+    newest = new_database()
+    Store.restore(path, newest)
+    with Store.open(newest) as store:
+        assert len(store.window("kept", START - 101 * DAY, START + DAY)) == 200
+        assert store.log("kept", make_rows(100, prefix="new")).duplicates == 100
+        assert store.retention().dropped == ("predictions_20251121", "labels_202511")
+        assert len(store.window("kept", START - 101 * DAY, START + DAY)) == 100
+
+
 def test_the_whole_way_works_on_version_15(
     url: str, make_rows: Callable[..., pd.DataFrame]
 ) -> None:

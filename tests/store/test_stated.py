@@ -151,7 +151,7 @@ def test_quantiles_that_meet_are_one_bin_with_all_their_rows() -> None:
     }
     summary = summaries(given, SCHEMA, {}).columns[""]["income"]
     assert summary.counts.sum() == summary.count == N
-    assert summary.counts[0] == pytest.approx(0.6 * N, abs=1)
+    assert summary.counts[:3].tolist() == [N // 2, N // 10, N // 10]
     assert (summary.mean, summary.std) == pytest.approx((values.mean(), values.std(ddof=0)))
 
 
@@ -208,8 +208,9 @@ def test_a_monitor_judges_windows_against_statistics(store: Store) -> None:
         verdict = check(store, monitor, monitor.window(f"2026-03-0{seed + 1}")).verdict
         found = verdict.columns()
         expected = judge(compare(made.summaries(), _rows(seed, shift=shift))).columns()
-        for name in ("income", "plan", "returning", "late"):
+        for name in ("income", "plan", "returning"):
             assert found[name].status == expected[name].status, name
+        assert found["late"].reason == "no labelled rows in the reference window"
         assert found["income"].status == ("alarm" if shift else "ok")
     after = store.register_baseline("stated", _statistics(_rows(4)))  # on the model's grids by now
     assert after.version == 2
