@@ -33,13 +33,15 @@ _log = logging.getLogger("mondrift.cache")
 _TIMEOUT_SECONDS = 0.25
 _REST_SECONDS = 5.0
 
+_LOOK_UPS = "mondrift:look-ups"
+
 # Counts only where a count already is: a counter begun in the middle of an hour would be wrong.
 _ADD = "if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('INCRBY', KEYS[1], ARGV[1]) end"
 
 
 @dataclass
 class Counts:
-    """How the cache did since the process began."""
+    """How the cache did: `Cache.counts` since the process began, `look_ups` since Redis did."""
 
     hits: int = 0
     misses: int = 0
@@ -86,7 +88,8 @@ class Cache:
     ) -> _Value:
         """The value kept under this name, or else `compute()`, which is then kept.
 
-        Values are JSON-valid; a value that cannot be read back is computed again.
+        Values are JSON-valid; a value that cannot be read back is computed again. Nothing (None,
+        an empty list) is not kept: it may be there in a moment.
         """
         key = self._key(family, model_id, name)
         kept = self._try(lambda client: client.get(key))
@@ -97,12 +100,19 @@ class Cache:
                 _log.warning("the cache held something unreadable; it is computed again")
             else:
                 self.counts.hits += 1
+                self._count("hits")
                 return value
         self.counts.misses += 1
+        self._count("misses")
         value = compute()
-        text = json.dumps(value)
-        self._try(lambda client: client.set(key, text, ex=self._ttl[age]))
+        if value is not None and value != []:
+            text = json.dumps(value)
+            self._try(lambda client: client.set(key, text, ex=self._ttl[age]))
         return value
+
+    def _count(self, what: Literal["hits", "misses"]) -> None:
+        """For `look_ups`: of all processes together."""
+        self._try(lambda client: client.hincrby(_LOOK_UPS, what, 1))
 
     def add_volumes(self, model_id: str, counts: Mapping[int, int]) -> None:
         """Add rows to the live counters that are there, per hour since 1970."""
@@ -139,6 +149,18 @@ class Cache:
                 type(error).__name__,
             )
             return None
+
+
+def look_ups(url: str) -> Counts | None:
+    """Hits and misses of all processes and stores that ever used this Redis; None: it is away."""
+    client = _client(url)
+    try:
+        found = cast(Mapping[str, str], client.hgetall(_LOOK_UPS))
+    except (redis.RedisError, OSError):
+        return None
+    finally:
+        client.close()
+    return Counts(hits=int(found.get("hits", 0)), misses=int(found.get("misses", 0)))
 
 
 def _client(url: str) -> redis.Redis:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any, Literal, get_args
 
 import narwhals as nw
@@ -33,7 +34,7 @@ def table(frame: Any, where: str) -> nw.DataFrame[Any]:
     """`frame` through narwhals, with column names that are unique strings."""
     if isinstance(frame, pd.DataFrame):
         names = [str(name) for name in frame.columns]
-        doubled = sorted({name for name in names if names.count(name) > 1})
+        doubled = sorted(name for name, times in Counter(names).items() if times > 1)
         if doubled:
             raise ColumnError(
                 f"Columns {shown(doubled)} appear more than once in {where}; rename or drop them."
@@ -70,9 +71,12 @@ def infer(series: nw.Series[Any], role: Role) -> tuple[Kind, str]:
 
 
 def _infer_number(series: nw.Series[Any], is_class: bool) -> tuple[Kind, str]:
+    whole = series.dtype.is_integer()
+    if not whole and not is_class:
+        return "numeric", ""
     values = floats(series)
     values = values[np.isfinite(values)]
-    if series.dtype.is_integer() and len(values):
+    if whole and len(values):
         low, high = values.min(), values.max()
         if max(-low, high) > _EXACT_INTEGERS:
             return "text", "integers beyond 2^53 are not exact as float64; declare it categorical"
@@ -115,9 +119,11 @@ def _infer_objects(series: nw.Series[Any], role: Role, is_class: bool) -> tuple[
 
 def floats(series: nw.Series[Any]) -> np.ndarray:
     """A column of numbers as float64, missing as NaN; no copy where none is needed."""
-    if series.null_count() or series.dtype != nw.Float64:
-        series = series.cast(nw.Float64)
-    return np.asarray(series.to_numpy(), dtype=np.float64)
+    if series.dtype == nw.Float64:
+        values = series.to_numpy()
+        if values.dtype == np.float64:  # not so where a missing value is none of the numbers
+            return np.asarray(values)
+    return np.asarray(series.cast(nw.Float64).to_numpy(), dtype=np.float64)
 
 
 def to_numbers(native: pd.Series[Any]) -> pd.Series[Any]:

@@ -70,12 +70,14 @@ def read(
     `columns` limits what is read. Never raises over a value: what cannot be read is counted.
     """
     narwhal = table(frame, f"the {label} window")
-    names = [name for name in schema.kinds if columns is None or name in set(columns)]
+    there = dict(zip(narwhal.columns, narwhal.iter_columns(), strict=True))
+    wanted = None if columns is None else set(columns)
+    names = [name for name in schema.kinds if wanted is None or name in wanted]
     read_columns: dict[str, Column] = {}
     unreadable: dict[str, int] = {}
     for name in names:
-        if name in narwhal.columns:
-            values, levels, bad = _READERS[schema.kinds[name]](narwhal[name])
+        if name in there:
+            values, levels, bad = _READERS[schema.kinds[name]](there[name])
             read_columns[name] = Column(name, schema.kinds[name], values, levels)
             if bad:
                 unreadable[name] = bad
@@ -86,8 +88,8 @@ def read(
         columns=read_columns,
         window=replace(window, n=len(narwhal)),
         unreadable=unreadable,
-        absent=tuple(name for name in names if name not in narwhal.columns),
-        extra=tuple(name for name in narwhal.columns if name not in schema.kinds),
+        absent=tuple(name for name in names if name not in there),
+        extra=tuple(name for name in there if name not in schema.kinds),
     )
 
 

@@ -108,10 +108,14 @@ class Schema:
         return found
 
     def importance(self, name: str) -> float:
-        """How much the model leans on a column: 1 for all when no importances are declared."""
+        """How much the model leans on a column: 1 for all when no importances are declared.
+
+        What is no input of the model, such as its prediction, weighs like its most important one.
+        """
         if not self.importances:
             return 1.0
-        return float(self.importances.get(name, 0.0 if self.role(name) == "feature" else 1.0))
+        other = self.role(name) not in ("feature", "segment")
+        return float(max(self.importances.values()) if other else self.importances.get(name, 0.0))
 
     def _declared(self) -> Iterable[tuple[Role, str]]:
         for role in _SINGLE:

@@ -16,7 +16,7 @@ import pytest
 import redis
 
 from mondrift import Schema, compare, embedded, judge
-from mondrift.cache import Cache
+from mondrift.cache import Cache, look_ups
 from mondrift.settings import Settings
 from mondrift.store import Store
 
@@ -84,6 +84,28 @@ def test_another_type_of_key_is_a_miss(
     client.lpush(f"mondrift:{request.node.name}:alerts:m:n", "x")
     assert cache.remember("alerts", "m", "n", lambda: 1, age="realtime") == 1
     assert cache.counts.errors == 1
+
+
+@pytest.mark.parametrize("nothing", [None, []])
+def test_nothing_is_not_remembered(cache: Cache, nothing: object) -> None:
+    assert cache.remember("baseline", "m", "n", lambda: nothing, age="daily") == nothing
+    assert cache.remember("baseline", "m", "n", lambda: [1], age="daily") == [1], "it has come"
+    assert cache.remember("baseline", "m", "n", lambda: [2], age="daily") == [1]
+
+
+def test_look_ups_of_all_processes_are_counted_together(
+    cache: Cache, servers: embedded.Servers, settings: Settings
+) -> None:
+    before = look_ups(str(servers.redis_url))
+    other = Cache(servers.redis_url, "another process", settings)
+    for each in (cache, cache, other, other, other):
+        each.remember("statistics", "m", "n", lambda: 1, age="realtime")
+    other.close()
+    after = look_ups(str(servers.redis_url))
+    assert before is not None
+    assert after is not None
+    assert (after.hits - before.hits, after.misses - before.misses) == (3, 2)
+    assert look_ups("redis://127.0.0.1:9/0") is None
 
 
 def test_counters_grow_only_where_a_count_is(

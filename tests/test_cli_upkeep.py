@@ -121,6 +121,16 @@ def test_db_check_ends_with_1_when_something_is_wrong(url: str, env: dict[str, s
     assert not json.loads(call("db", "check", "--json", env=env).output)[0]["good"]
 
 
+def test_db_stats_says_how_the_store_did(env: dict[str, str]) -> None:
+    told = call("db", "stats", env=env)
+    assert told.exit_code == 0, told.output
+    assert "3 rows stored" in told.output
+    lines = json.loads(call("db", "stats", "--hours", "1", "--json", env=env).output)
+    assert lines[0] | {"seconds": 0, "worst": 0} == {
+        "name": "ingest", "n": 3, "seconds": 0, "worst": 0, "counts": "rows stored",
+    }  # fmt: skip
+
+
 @pytest.fixture
 def home() -> Iterator[Path]:
     """A home for embedded servers; short, because sockets have short names."""

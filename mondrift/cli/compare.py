@@ -72,7 +72,7 @@ def compare(
     if as_json:
         show_json(verdict.to_dict())
     else:
-        _show(verdict, html)
+        show_verdict(verdict, html)
     if fail_on_alarm and verdict.status == "alarm":
         raise click.exceptions.Exit(ALARM)
 
@@ -106,7 +106,8 @@ def write_page(verdict: Verdict, path: Path, title: str) -> None:
     report.save(path)
 
 
-def _show(verdict: Verdict, html: Path | None) -> None:
+def show_verdict(verdict: Verdict, html: Path | None = None) -> None:
+    """Status and reason of the window, then its flagged columns, worst first."""
     click.secho(f"{verdict.status}: {verdict.reason}", bold=True)
     flagged = [each for each in verdict.flagged() if not each.segment]
     for each in flagged[:_SHOWN]:

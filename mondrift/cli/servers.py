@@ -13,7 +13,9 @@ import click
 from mondrift.cli.output import as_json, opened_store, show_json
 
 if TYPE_CHECKING:
+    from mondrift.cache import Counts
     from mondrift.embedded import ServersStatus
+    from mondrift.settings import Settings
 
 
 @click.command()
@@ -58,8 +60,10 @@ def status(as_json: bool) -> None:
 
     settings = Settings.load()
     found = embedded.status()
+    counts = _cache_counts(settings, found)
     if as_json:
         plain = dataclasses.asdict(found)
+        plain["cache"] = counts and dataclasses.asdict(counts)
         plain["own"] = {
             "DATABASE_URL": settings.database_url is not None,
             "REDIS_URL": settings.redis_url is not None,
@@ -71,6 +75,23 @@ def status(as_json: bool) -> None:
     if settings.redis_url is not None:
         click.echo("REDIS_URL is set: the cache is your own")
     _show_servers(found)
+    if counts is not None:
+        asked = counts.hits + counts.misses
+        rate = f"{counts.hit_rate:.0%} of " if asked else ""
+        click.echo(f"cache: answered {rate}{asked:,} look-ups")
+
+
+def _cache_counts(settings: Settings, found: ServersStatus) -> Counts | None:
+    """How the cache did, when it runs."""
+    from mondrift.cache import look_ups
+    from mondrift.embedded.place import Place
+    from mondrift.embedded.valkey import Valkey
+    from mondrift.settings import secret
+
+    own = secret(settings.redis_url)
+    if own is not None:
+        return look_ups(own)
+    return look_ups(Valkey(Place(found.home)).url) if found.redis.running else None
 
 
 def _show_servers(found: ServersStatus) -> None:

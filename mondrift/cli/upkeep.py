@@ -166,3 +166,26 @@ def db_check(as_json: bool) -> None:
                 click.echo(f"    {each.fix}")
     if not all(each.good for each in found):
         raise click.exceptions.Exit(1)
+
+
+@db.command("stats")
+@click.option("--hours", type=click.FloatRange(min=0, min_open=True), default=24.0,
+              show_default=True, help="Of the last hours.")  # fmt: skip
+@as_json
+def db_stats(hours: float, as_json: bool) -> None:
+    """How the store did: rows taken in, windows read, checks, and how fast.
+
+    \b
+    Example:
+      mondrift db stats --hours 1
+    """
+    with opened_store() as store:
+        frame = store.self_metrics(hours=hours)
+    if as_json:
+        show_json(frame.astype(object).where(frame.notna(), None).to_dict("records"))
+        return
+    for line in frame.to_dict("records"):
+        n, seconds, worst = line["n"], line["seconds"], line["worst"]
+        pace = f", {n / seconds:,.4g} a second of work" if seconds else ""
+        slowest = f", the slowest call {worst:.3f} s" if worst > 0 else ""
+        click.echo(f"{n:>12,} {line['counts']}{pace}{slowest}")

@@ -14,7 +14,10 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import Connection, Row, select
 
-from mondrift.errors import ModelError, shown
+from mondrift.comparing import compare
+from mondrift.comparison import Comparison
+from mondrift.errors import InputError, ModelError, shown
+from mondrift.rows import read
 from mondrift.store import reference_counts, windows
 from mondrift.store.connect import told
 from mondrift.store.database import Database
@@ -105,6 +108,32 @@ def get(db: Database, model: Model, version: int | None) -> Baseline:
         f"Model {model.model_id!r} has {what}; it has versions {shown(known)}. Register one: "
         f"store.register_baseline({model.model_id!r}, rows)"
     )
+
+
+def to_frame(db: Database, model: Model) -> pd.DataFrame:
+    """Every version, oldest first: version, name, n, sampled, created_at."""
+    names = ("version", "name", "n", "sampled", "created_at")
+    query = (
+        select(*(baseline_versions.c[name] for name in names))
+        .where(baseline_versions.c.model == model.number)
+        .order_by(baseline_versions.c.version)
+    )
+    with told(db.engine), db.engine.connect() as connection:
+        rows = connection.execute(query).all()
+    return pd.DataFrame([tuple(row) for row in rows], columns=list(names))
+
+
+def compared(db: Database, model: Model, version: int, other: int) -> Comparison:
+    """The rows kept of one version against those of another; see `Store.compare_baselines`."""
+    one, two = get(db, model, version), get(db, model, other)
+    if not two.sampled:
+        raise InputError(
+            f"Baseline {other} of {model.model_id!r} is known by its statistics alone, and can "
+            "only be the first of the two."
+        )
+    counts = None if one.sampled else one.summaries()
+    reference = counts or read(one.rows(), model.schema, label=f"baseline {version}")
+    return compare(reference, read(two.rows(), model.schema, label=f"baseline {other}"))
 
 
 def find(connection: Connection, model: Model, version: int | None) -> Row[Any] | None:

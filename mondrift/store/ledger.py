@@ -11,7 +11,7 @@ import pandas as pd
 
 from mondrift.comparison import Comparison
 from mondrift.incident import Incident
-from mondrift.store import history, models, results, runs
+from mondrift.store import history, models, results, runs, standing
 from mondrift.store.database import Database
 from mondrift.store.results import Message
 from mondrift.store.runs import Run
@@ -130,6 +130,13 @@ class Ledger:
     def alerts(self, model_id: str | None = None, *, last: int | None = None) -> pd.DataFrame:
         """Alerts, newest first, and whether they have been delivered."""
         return results.alerts_frame(self._db, model_id, last)
+
+    def alert_counts(self, model_id: str) -> pd.DataFrame:
+        """Incidents open now and alerts so far: columns severity (worst first), open, alerts.
+
+        Through the cache, and never behind what checks have stored.
+        """
+        return standing.alert_counts(self._db, models.get(self._db, model_id))
 
     def incidents(self, model_id: str, monitor: str | None = None) -> tuple[Incident, ...]:
         """The last incident of each monitor and kind, open or closed."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from time import perf_counter
 from types import TracebackType
 from typing import Any
 
@@ -11,6 +12,7 @@ import pandas as pd
 
 from mondrift import embedded
 from mondrift.cache import Cache
+from mondrift.comparison import Comparison
 from mondrift.schema import Schema
 from mondrift.settings import Settings, secret
 from mondrift.store import (
@@ -36,6 +38,7 @@ from mondrift.store.log import LogResult
 from mondrift.store.models import Clock, Model, Task
 from mondrift.store.opening import opened
 from mondrift.store.outbox import Outbox
+from mondrift.store.self_metrics import Meter
 from mondrift.store.stated import Stated
 from mondrift.store.upkeep import Upkeep
 from mondrift.summaries import Summaries
@@ -55,6 +58,7 @@ class Store(Ledger, Upkeep):
         self._servers = servers
         self.settings = settings
         self.outbox = Outbox(database)
+        self._meter = Meter(database)
 
     @classmethod
     def open(
@@ -124,6 +128,7 @@ class Store(Ledger, Upkeep):
 
     def close(self) -> None:
         """Close the connections and let go of the embedded servers."""
+        self._meter.hand_over()
         self._db.cache.close()
         self._db.engine.dispose()
         self._db.reader.dispose()
@@ -202,7 +207,10 @@ class Store(Ledger, Upkeep):
         Raises ColumnError when the *columns* of a frame are not the schema's, InputError when no
         timestamp has a zone; then nothing is stored.
         """
-        return log.log(self._db, self.model(model_id), rows, zone=zone, progress=progress)
+        began = perf_counter()
+        done = log.log(self._db, self.model(model_id), rows, zone=zone, progress=progress)
+        self._meter.add("ingest", done.stored, perf_counter() - began)
+        return done
 
     def label(self, model_id: str, labels_: Any) -> LabelResult:
         """Store ground truth: a frame, a list of dicts or one dict with id, value, received_at.
@@ -211,7 +219,10 @@ class Store(Ledger, Upkeep):
         with the clock "data". The label received last holds; labels of unknown ids wait for their
         prediction.
         """
-        return labels.label(self._db, self.model(model_id), labels_)
+        began = perf_counter()
+        done = labels.label(self._db, self.model(model_id), labels_)
+        self._meter.add("labels", done.stored, perf_counter() - began)
+        return done
 
     def register_baseline(
         self,
@@ -243,6 +254,17 @@ class Store(Ledger, Upkeep):
         """A baseline, by default the newest."""
         return baselines.get(self._db, self.model(model_id), version)
 
+    def baselines(self, model_id: str) -> pd.DataFrame:
+        """Every baseline of a model, oldest first: version, name, n, sampled, created_at."""
+        return baselines.to_frame(self._db, self.model(model_id))
+
+    def compare_baselines(self, model_id: str, version: int, other: int) -> Comparison:
+        """One baseline against another, column by column; the first fixes the bins.
+
+        Of rows, those that were kept; statistics alone can only be the first of the two.
+        """
+        return baselines.compared(self._db, self.model(model_id), version, other)
+
     def window(
         self,
         model_id: str,
@@ -266,7 +288,8 @@ class Store(Ledger, Upkeep):
         and UTC datetime columns; no rows when the window is empty.
         """
         model = self.model(model_id)
-        return windows.read(self._db, model, start, end, columns=columns, as_of=as_of)
+        with self._meter.timed("read"):
+            return windows.read(self._db, model, start, end, columns=columns, as_of=as_of)
 
     def chunks(
         self,
@@ -296,7 +319,8 @@ class Store(Ledger, Upkeep):
         column had another kind in an older schema version.
         """
         model = self.model(model_id)
-        return rollup_windows.summaries(self._db, model, start, end, segments=segments)
+        with self._meter.timed("read counts"):
+            return rollup_windows.summaries(self._db, model, start, end, segments=segments)
 
     def fold(self, model_id: str) -> int:
         """Upkeep of the counts: how many days and baselines were touched; harmless at any moment.

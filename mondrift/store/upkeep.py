@@ -9,7 +9,17 @@ from typing import Any
 
 import pandas as pd
 
-from mondrift.store import backup, checking, log, models, quarantine, replay, restoring, retention
+from mondrift.store import (
+    backup,
+    checking,
+    log,
+    models,
+    quarantine,
+    replay,
+    restoring,
+    retention,
+    self_metrics,
+)
 from mondrift.store.backup import Backup
 from mondrift.store.checking import Finding
 from mondrift.store.connect import engine_for
@@ -140,3 +150,12 @@ class Upkeep:
     def check(self) -> tuple[Finding, ...]:
         """Whether tables, partitions and counts are in order, and what to do where they are not."""
         return checking.check(self._db)
+
+    def self_metrics(self, *, hours: float = 24.0) -> pd.DataFrame:
+        """How the store did in the last hours, all processes together: one line per thing.
+
+        Columns: name; n and what it `counts`; seconds spent on them; the worst call in seconds,
+        NaN where there was none. Processes hand their sums over every half minute of work, and
+        when they close.
+        """
+        return self_metrics.to_frame(self._db, hours)

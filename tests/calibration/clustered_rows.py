@@ -45,90 +45,86 @@ class _Column(NamedTuple):
     clustered: Measured
 
 
+class _Window(NamedTuple):
+    """What all columns of a pair of windows share."""
+
+    scenario: Dependence
+    clusters: Clusters
+    rng: np.random.Generator
+    seed: int
+
+    @classmethod
+    def of(cls, cell: Cell, table: int, number: int) -> _Window:
+        """The pair of a batch."""
+        scenario: Dependence = SCENARIOS[cell[0]](*cell[1:])
+        place = list(SCENARIOS).index(cell[0])
+        rng = np.random.default_rng([SEED, table, place, *cell[1:], number])
+        clusters = scenario.clusters(rng)
+        return cls(scenario, clusters, rng, int(rng.integers(2**31)))
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Rows of the reference and of the current window."""
+        return len(self.clusters.reference), len(self.clusters.current)
+
+    def columns(self, many: int) -> dict[str, list[_Column]]:
+        """So many columns of each kind."""
+        return {
+            kind: [self.column(kind, f"{kind} {place}") for place in range(many)]
+            for kind in COLUMNS
+        }
+
+    def column(self, kind: str, name: str, shift: float = 0.0) -> _Column:
+        """A column; the latent of its current rows is shifted."""
+        before, after = self.scenario.latent(self.rng, self.clusters)
+        one, other = columns(kind, (before, after + shift))
+        both = results(one, other, self.clusters, seed=self.seed)
+        plain, clustered = (measurements(each, one.kind, name, self.sizes) for each in both)
+        return _Column(plain, clustered)
+
+
 def dependent(cell: Cell, number: int) -> Counter[Key]:
     """One window of 20 mixed columns, its columns by themselves, and shifts of one more."""
-    scenario, clusters, rng, seed = _begun(cell, 1, number)
-    window = _columns(scenario, clusters, rng, seed, FEW)
-    every = [column for found in window.values() for column in found]
-    counts: Counter[Key] = Counter()
-    _count(counts, ("dependent", *cell, "mixed", len(every)), every, clusters)
-    for label, found in window.items():
+    window = _Window.of(cell, 1, number)
+    by_kind = window.columns(FEW)
+    every = [column for found in by_kind.values() for column in found]
+    counts = _counted(("dependent", *cell, "mixed", len(every)), every, window.sizes)
+    for label, found in by_kind.items():
         for column in found:
-            _count(counts, ("dependent", *cell, label, 1), [column], clusters)
+            counts.update(_counted(("dependent", *cell, label, 1), [column], window.sizes))
     for change, shift in SHIFTS.items():
-        moved = _column("normal", scenario, clusters, rng, seed, "changed", shift)
+        moved = window.column("normal", "changed", shift)
         for others in ([], every[1:]):
             where = ("dependent change", *cell, change, len(others) + 1)
-            _count(counts, where, [moved, *others], clusters, of="changed")
+            counts.update(_counted(where, [moved, *others], window.sizes, of="changed"))
     return counts
 
 
 def wide(cell: Cell, number: int) -> Counter[Key]:
     """One window of 150 mixed columns."""
-    scenario, clusters, rng, seed = _begun(cell, 2, number)
-    window = _columns(scenario, clusters, rng, seed, MANY)
-    every = [column for found in window.values() for column in found]
-    counts: Counter[Key] = Counter()
-    _count(counts, ("dependent", *cell, "mixed", len(every)), every, clusters)
-    return counts
+    window = _Window.of(cell, 2, number)
+    every = [column for found in window.columns(MANY).values() for column in found]
+    return _counted(("dependent", *cell, "mixed", len(every)), every, window.sizes)
 
 
 def readings(cell: Cell) -> Readings:
     """What a window of one column of each kind says with `cluster=` (see fingerprint.py)."""
-    scenario, clusters, rng, seed = _begun(cell, 3, 0)
-    sizes = (len(clusters.reference), len(clusters.current))
+    window = _Window.of(cell, 3, 0)
     return {
-        kind: reading([column.clustered for column in found], sizes)
-        for kind, found in _columns(scenario, clusters, rng, seed, 1).items()
+        kind: reading([column.clustered for column in found], window.sizes)
+        for kind, found in window.columns(1).items()
     }
 
 
-def _begun(
-    cell: Cell, table: int, number: int
-) -> tuple[Dependence, Clusters, np.random.Generator, int]:
-    scenario: Dependence = SCENARIOS[cell[0]](*cell[1:])
-    place = list(SCENARIOS).index(cell[0])
-    rng = np.random.default_rng([SEED, table, place, *cell[1:], number])
-    clusters = scenario.clusters(rng)
-    return scenario, clusters, rng, int(rng.integers(2**31))
-
-
-def _columns(
-    scenario: Dependence, clusters: Clusters, rng: np.random.Generator, seed: int, many: int
-) -> dict[str, list[_Column]]:
-    return {
-        kind: [
-            _column(kind, scenario, clusters, rng, seed, f"{kind} {place}") for place in range(many)
-        ]
-        for kind in COLUMNS
-    }
-
-
-def _column(
-    kind: str,
-    scenario: Dependence,
-    clusters: Clusters,
-    rng: np.random.Generator,
-    seed: int,
-    name: str,
-    shift: float = 0.0,
-) -> _Column:
-    before, after = scenario.latent(rng, clusters)
-    one, other = columns(kind, (before, after + shift))
-    both = results(one, other, clusters, seed=seed)
-    plain, clustered = (measurements(each, one.kind, name, (one.n, other.n)) for each in both)
-    return _Column(plain, clustered)
-
-
-def _count(
-    counts: Counter[Key], where: Key, window: list[_Column], clusters: Clusters, of: str = ""
-) -> None:
-    """Windows, and flagged ones: with any column, or with the column `of`."""
-    sizes = (len(clusters.reference), len(clusters.current))
-    counts["windows", *where] += 1
+def _counted(
+    where: Key, window: list[_Column], sizes: tuple[int, int], of: str = ""
+) -> Counter[Key]:
+    """A window, and whether it is flagged: with any column, or with the column `of`."""
+    counts: Counter[Key] = Counter({("windows", *where): 1})
     for way, (by_cluster, policy) in WAYS.items():
         judged = [column.clustered if by_cluster else column.plain for column in window]
         found = flagged(judged, policy, sizes)
         checks = [check for check, names in found.items() if not of or of in names]
         counts.update(("flagged", *where, way, check) for check in checks if not of)
         counts["flagged", *where, way, "any"] += bool(checks)
+    return counts

@@ -42,18 +42,19 @@ def learned(cell: Cell, number: int) -> Counter[Key]:
     rng = np.random.default_rng([SEED, list(SCENARIOS).index(scenario), number])
     rows = SCENARIOS[scenario](rng, max(COUNTS), BEFORE + max(PAST) + JUDGED)
     columns = {f"x{place}": rows[:, :, place] for place in range(max(COUNTS))}
-    calm = [_measured(column, name, NO_TEST) for name, column in columns.items()]
+    calm = [measured_windows(column, name, NO_TEST) for name, column in columns.items()]
     some = BEFORE + max(PAST) + rng.choice(JUDGED, WITHOUT, replace=False)
     plain = [
-        _measured(column[[*range(BEFORE), *some]], name, UNUSED) for name, column in columns.items()
+        measured_windows(column[[*range(BEFORE), *some]], name, UNUSED)
+        for name, column in columns.items()
     ]
     first = {"no change": calm[0][-JUDGED:]}
     for change, shift in SHIFTS.items():
         moved = np.concatenate([columns["x0"][:BEFORE], columns["x0"][-JUDGED:] + shift])
-        first[change] = _measured(moved, "x0", NO_TEST)
+        first[change] = measured_windows(moved, "x0", NO_TEST)
     counts: Counter[Key] = Counter()
     for size in COUNTS:
-        policies = _learned([column[: max(PAST)] for column in calm[:size]])
+        policies = thresholds([column[: max(PAST)] for column in calm[:size]])
         for change, changed in first.items():
             others = [column[-JUDGED:] for column in calm[1:size]]
             windows = list(zip(changed, *others, strict=True))
@@ -68,10 +69,10 @@ def readings(cell: Cell) -> Readings:
     """From where on two columns would be flagged, and how often they were (see fingerprint.py)."""
     (scenario,) = cell
     rows = SCENARIOS[scenario](np.random.default_rng(3), 2, BEFORE + max(PAST) + JUDGED)
-    calm = [_measured(rows[:, :, place], f"x{place}", NO_TEST) for place in range(2)]
+    calm = [measured_windows(rows[:, :, place], f"x{place}", NO_TEST) for place in range(2)]
     windows = list(zip(*(column[-JUDGED:] for column in calm), strict=True))
     read = {}
-    for name, policy in _learned([column[: max(PAST)] for column in calm]).items():
+    for name, policy in thresholds([column[: max(PAST)] for column in calm]).items():
         assert policy.learned is not None
         heights = [
             policy.learned.stands_out(check, "", f"x{place}", 0.1)
@@ -83,7 +84,7 @@ def readings(cell: Cell) -> Readings:
     return read
 
 
-def _measured(windows: Values, name: str, unused: tuple[str, ...]) -> list[Measured]:
+def measured_windows(windows: Values, name: str, unused: tuple[str, ...]) -> list[Measured]:
     """Each window of a column but the first ones, which make the reference."""
     before = numeric(windows[:BEFORE].ravel())
     layout = fit_layout(before)
@@ -94,7 +95,7 @@ def _measured(windows: Values, name: str, unused: tuple[str, ...]) -> list[Measu
     ]
 
 
-def _learned(past: Sequence[Sequence[Measured]]) -> dict[str, Policy]:
+def thresholds(past: Sequence[Sequence[Measured]]) -> dict[str, Policy]:
     """Policies by the number of past windows, the newest of them, that they are learned from."""
     comparisons = [compared(window, SIZES) for window in zip(*past, strict=True)]
     return {f"learned {k}": learned_from(comparisons[-k:], Policy(), LEVEL) for k in PAST}

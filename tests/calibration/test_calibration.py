@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from mondrift.measures import Column, fit_layout, summarize
 from mondrift.measures.contingency import homogeneity_test
 from mondrift.measures.missing import changed_share
 from tests.calibration import fingerprint, render, table, tasks
-from tests.calibration.rates import RATE, broken, clopper_pearson
+from tests.calibration.rates import RATE, as_independent, broken, clopper_pearson
 from tests.calibration.simulate import (
     CHANGES,
     INFINITE,
@@ -186,6 +187,26 @@ def test_a_changed_statistic_is_noticed() -> None:
     looser = {"normal": [known["normal"][0] * 1.0001, *known["normal"][1:]]}
     assert fingerprint.agree(known, fingerprint.of_kinds((1000, 100), {"normal": KINDS["normal"]}))
     assert not fingerprint.agree(known, looser)
+
+
+def test_counts_survive_the_file(tmp_path: Path) -> None:
+    file, page, place = tmp_path / "counts.json", tmp_path / "page.md", ("infinite", (1000, 20))
+    counts = tasks.infinite(place[1], 0)
+    written = table.Table()
+    written.add((*place, 0), counts)
+    written.write(file, page)
+    read = table.Table.read(file)
+    assert (read.counts, read.batches) == ({place: counts}, {place: 1})
+    assert (*place, 0) not in read.open_tasks(["infinite"])
+    assert (*place, 1) in read.open_tasks(["infinite"])
+    assert "2 % of the rows are plus infinity" in page.read_text(encoding="utf-8")
+
+
+def test_windows_that_hang_together_count_for_fewer() -> None:
+    whole, apart = (as_independent(20, 1000, squares, 50) for squares in (400, 20))
+    assert whole == pytest.approx((1.0, 50.0), rel=0.05)  # one group of twenty, all flagged
+    assert apart == (20, 1000)
+    assert as_independent(0, 1000, 0, 50) == (0, 50)
 
 
 def test_the_page_is_made_of_the_counts() -> None:

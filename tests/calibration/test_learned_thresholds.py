@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from tests.calibration.past_windows import LEVEL, SCENARIOS, flagged, heights
+from mondrift import learn_thresholds
+from tests.calibration.learned_windows import NO_TEST, measured_windows, thresholds
+from tests.calibration.past_windows import BEFORE, LEVEL, SCENARIOS, flagged, heights
 from tests.calibration.rates import clopper_pearson
 
 pytestmark = pytest.mark.calibration
@@ -37,3 +40,18 @@ def test_a_large_shift_is_seen_through_the_swings_of_users() -> None:
     null, moved = heights(SCENARIOS["users, ICC .5"], rng, COLUMNS, PAST + 20, (1.0,))
     now = np.vstack([moved[:, PAST:], null[1:, PAST:]])
     assert flagged(null[:, :PAST], now).mean() > 0.8
+
+
+def test_the_quick_way_learns_what_learn_thresholds_learns() -> None:
+    names = ["x0", "x1"]
+    rows = SCENARIOS["users, ICC .5"](np.random.default_rng(6), len(names), BEFORE + PAST)
+    frames = [pd.DataFrame(window, columns=names) for window in rows]
+    slow = learn_thresholds(pd.concat(frames[:BEFORE]), frames[BEFORE:]).learned
+    quick = thresholds(
+        [measured_windows(rows[:, :, place], name, NO_TEST) for place, name in enumerate(names)]
+    )[f"learned {PAST}"].learned
+    assert slow is not None
+    assert quick is not None
+    for check in ("drift", "out_of_range"):
+        assert quick.families[check].typical[""] == pytest.approx(slow.families[check].typical[""])
+        assert quick.families[check].largest == pytest.approx(slow.families[check].largest)

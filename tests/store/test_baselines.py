@@ -82,6 +82,43 @@ def test_a_large_baseline_keeps_a_seeded_sample_and_exact_statistics(store: Stor
     assert statistics["mean"] == pytest.approx((n - 1) / 2)
 
 
+def test_what_the_cache_holds_of_baselines_is_never_stale(
+    store: Store, schema: Schema, make_rows: Rows
+) -> None:
+    store.register_model("cached", schema, task="binary")
+    store.register_baseline("cached", make_rows(100))
+    for _ in range(2):
+        first = store.baseline("cached")
+        counts = first.summaries()
+        assert counts is not None
+        assert (counts.n, first.features()["n"].unique().tolist()) == (100, [100])
+    assert store.cache.counts.hits >= 2
+    store.register_baseline("cached", make_rows(150))
+    newest = store.baseline("cached")
+    counts = newest.summaries()
+    assert counts is not None
+    assert (counts.n, newest.features()["n"].unique().tolist()) == (150, [150])
+
+
+def test_versions_are_listed_and_compared(store: Store, schema: Schema, make_rows: Rows) -> None:
+    store.register_model("versions", schema, task="binary")
+    assert store.baselines("versions").empty
+    rows = make_rows(3000)
+    store.register_baseline("versions", rows, name="first")
+    store.register_baseline("versions", rows.assign(temperature=rows["temperature"] + 600))
+    shares = {"carrier": {"n": 900, "shares": {"AA": 0.5, "DL": 0.25, "UA": 0.25}}}
+    store.register_baseline("versions", shares, name="of a paper")
+    listed = store.baselines("versions")
+    assert listed["version"].tolist() == [1, 2, 3]
+    assert listed["name"].tolist() == ["first", "", "of a paper"]
+    assert listed[["n", "sampled"]].iloc[-1].tolist() == [900, 0]
+    found = judge(store.compare_baselines("versions", 1, 2)).columns()
+    assert (found["temperature"].status, found["carrier"].status) == ("alarm", "ok")
+    assert judge(store.compare_baselines("versions", 3, 1)).columns()["carrier"].status == "warning"
+    with pytest.raises(InputError, match="Baseline 3 of 'versions' is known by its statistics"):
+        store.compare_baselines("versions", 1, 3)
+
+
 def test_what_is_no_baseline_is_refused(store: Store, schema: Schema, make_rows: Rows) -> None:
     store.register_model("refused", schema, task="binary")
     with pytest.raises(ModelError, match=r"has no baseline; it has versions \[\]"):

@@ -240,6 +240,27 @@ def test_history_is_cached_and_never_stale(store: Store) -> None:
     assert len(store.history("flights", monitor="daily")) == 0
 
 
+def test_alerts_and_open_incidents_are_counted_through_the_cache_and_never_stale(
+    store: Store,
+) -> None:
+    def counts() -> dict[str, tuple[int, int]]:
+        rows = store.alert_counts("flights").itertuples()
+        return {each.severity: (each.open, each.alerts) for each in rows}
+
+    nothing = {"critical": (0, 0), "high": (0, 0), "medium": (0, 0), "low": (0, 0)}
+    assert counts() == nothing
+    incident = Incident("flights", "weekly", "data_drift", "low", "x drifted", START, START + DAY)
+    message = Message(_alert(), ("webhook",), {})
+    store.save_check(_begin(store), *_check(store), messages=[message], incidents=[incident])
+    assert counts() == {**nothing, "low": (1, 1)}
+    hits = store.cache.counts.hits
+    assert counts() == {**nothing, "low": (1, 1)}
+    assert store.cache.counts.hits == hits + 1
+    closed = Incident(**{**vars(incident), "closed_at": START + 2 * DAY, "calm": 1})
+    store.save_check(_begin(store, force=True), *_check(store), incidents=[closed])
+    assert counts() == {**nothing, "low": (0, 1)}
+
+
 def test_an_alert_is_sent_once_however_often_its_window_is_checked(
     store: Store, clock: Clock
 ) -> None:

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from mondrift import Schema, compare, judge
-from mondrift.errors import ColumnError
+from mondrift.errors import ColumnError, SchemaError
 from mondrift.kinds import Kind
 from mondrift.store import Store
 from mondrift.store.versions import read_as
@@ -190,6 +190,16 @@ def test_processes_that_register_at_once_get_versions_of_their_own(
     assert {name[-1] for name in newest.schema.features} == {str(winner)}, "never a mixture"
     store.log("raced", _rows(0, **{f"x{winner}": 1.0, f"c{winner}": "a"}))
     assert len(store.window("raced", START, START + DAY)) == N
+
+
+def test_importances_are_kept_with_the_version_and_unknown_ones_are_refused(store: Store) -> None:
+    schema = _schema(x="numeric", z="numeric")
+    _register(store, "weighed", schema)
+    assert _register(store, "weighed", replace(schema, importances={"x": 0.9, "z": 0.1})) == 2
+    assert store.model("weighed").schema.importances == {"x": 0.9, "z": 0.1}
+    with pytest.raises(SchemaError, match=r"importances are given for \['zz'\], which the schema"):
+        _register(store, "weighed", replace(schema, importances={"zz": 1.0}))
+    assert store.audit("weighed")["after"].iloc[-1]["schema"]["importances"]["x"] == 0.9
 
 
 def test_what_a_schema_declares_besides_kinds_is_a_version_too(store: Store) -> None:
