@@ -92,15 +92,19 @@ _Counts = tuple[tuple[int, ...], tuple[int, ...]]
 def _binned(
     bins: Bins, labels: tuple[str, ...], reference: Summary, current: Summary
 ) -> tuple[tuple[str, ...], tuple[float | None, ...], _Counts]:
-    """Bins of one width where the column is continuous, a bin per value where it is discrete."""
+    """Bins of one width where the column is continuous, a bin per value where it is discrete.
+
+    Those between its quantiles where they are all that is known.
+    """
     grid, cuts = bins.grid, list(bins.cuts)
-    if not bins.discrete:
+    even = not bins.discrete and not bins.known
+    if even:
         low = max(float(grid.all_borders[bins.low_cell]), bins.minimum)
         high = min(float(grid.all_borders[bins.high_cell]), bins.maximum)
         cuts = sorted({0, *grid.locate(np.linspace(low, high, _SHOWN_BINS + 1)).tolist()})
     borders = grid.all_borders[[*cuts, grid.size]].tolist()
     edges = tuple(edge if math.isfinite(edge) else None for edge in borders)
-    if not bins.discrete:
+    if even:
         labels = tuple(_between(a, b) for a, b in pairwise(edges))
     one, other = (np.add.reduceat(each.cells, cuts).tolist() for each in (reference, current))
     return labels, edges, (tuple(one), tuple(other))

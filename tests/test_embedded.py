@@ -494,7 +494,8 @@ def test_a_home_deleted_under_the_servers_ends_them(home: Path) -> None:
         state = embedded.status(servers.home)
         pids = (*state.postgres.pids, *state.redis.pids)
         shutil.rmtree(servers.home)
-    until(lambda: not any(Path(f"/proc/{pid}/exe").exists() for pid in pids))
+    # PostgreSQL looks for its files once a minute
+    until(lambda: not any(Path(f"/proc/{pid}/exe").exists() for pid in pids), seconds=75)
 
 
 # -- kill -9

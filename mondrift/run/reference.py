@@ -11,7 +11,7 @@ from mondrift.matching import calendar_matched
 from mondrift.rows import Rows, read
 from mondrift.run.plan import Monitor
 from mondrift.store import Model, Store
-from mondrift.store.windows import plain_categories
+from mondrift.store.versions import joined
 from mondrift.window import Window
 
 
@@ -30,9 +30,7 @@ def window_rows(store: Store, model: Model, *windows: Window) -> Rows:
     """The rows of windows, oldest first, as one."""
     frames = [store.window(model.model_id, *bounds(each)) for each in windows]
     filled = [each for each in frames if len(each)] or frames[:1]
-    frame = filled[0]
-    if len(filled) > 1:
-        frame = pd.concat([plain_categories(each) for each in filled], ignore_index=True)
+    frame = joined(filled)
     first, last = windows[0], windows[-1]
     label = first.label if first is last else f"{len(windows)} windows from {first.label} on"
     span = Window(first.start, last.end, label=label)

@@ -23,15 +23,15 @@ _CHECK_URL = "Check DATABASE_URL, or unset it to use the embedded server."
 #: Less than two segments of the write-ahead log: PostgreSQL may have stopped for want of space.
 _LEAST_MB = 40
 
-_DISK_FULL, _UNKNOWN = "53100", ("XX000", "58030")
+_DISK_FULL, _UNKNOWN, _NO_PARTITION = "53100", ("XX000", "58030"), "23514"
 _NO_ROOM = re.compile(r"could not (extend|write).*(too large|[Qq]uota)", re.DOTALL)
 
 # Classes and codes of PostgreSQL's errors that an operator, not a programmer, has to act on.
 _REFUSALS = {
     _DISK_FULL: "the disk of the database is full; free space and try again, nothing was stored",
-    # No table has a CHECK: a partition went away between its making and the rows.
-    "23514": "the day of these rows was dropped by retention just now; nothing was stored, log "
-    "them again",
+    # A partition went away between its making and the rows.
+    _NO_PARTITION: "the day of these rows was dropped by retention just now; nothing was stored, "
+    "log them again",
     "25006": "the database is read-only (a replica?); write to the primary",
     "42501": "the database user may not do this; grant it the rights on the database",
     "42P01": "a table is missing; run `mondrift db upgrade`",
@@ -119,6 +119,8 @@ def _plain(error: DBAPIError | psycopg2.Error, engine: Engine) -> MondriftError 
     code = getattr(cause, "pgcode", None)
     if code in _UNKNOWN and _NO_ROOM.search(str(cause)):  # over a quota or a limit of file sizes
         code = _DISK_FULL
+    if code == _NO_PARTITION and "no partition of relation" not in str(cause):
+        return None
     if code in _REFUSALS:
         return StoreError(f"The store at {masked(engine.url)} refuses: {_REFUSALS[code]}.")
     lost = code is None or code.startswith(("08", "57P"))

@@ -95,7 +95,7 @@ def fields(
         numerics[:, at] = number(name)
     categories = np.empty((n, len(record.categories)), dtype=np.int32)
     for at, name in enumerate(record.categories):
-        categories[:, at] = coded[name]
+        categories[:, at] = coded.get(name, -1)
     version = coded.get(schema.version or "", np.full(n, -1, dtype=np.int32))
     return [
         Field(np.full(n, record.schema_version, dtype=np.int32)),

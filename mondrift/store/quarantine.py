@@ -14,7 +14,6 @@ from typing import Any
 
 import pandas as pd
 from sqlalchemy import ColumnElement, Connection, delete, func, select, text
-from sqlalchemy.dialects.postgresql import insert
 
 from mondrift.errors import InputError, StoreError, shown
 from mondrift.store.connect import told, transaction
@@ -28,6 +27,7 @@ Entry = tuple[str, Mapping[str, Any]]
 #: The reason of a conflict.
 CONFLICT = "its id is taken by a row with other content"
 
+_AT_ONCE = 1_000
 _LOCK = 0x71756172  # "quar": an advisory lock, with the model
 
 
@@ -45,22 +45,22 @@ def add(
     if not entries:
         return
     id_column = "id" if part == "label" else _id_column(connection, model)
-    rows = [
-        {
-            "model": model,
-            "part": part,
-            # A reason quotes what came, and what came may not be text that PostgreSQL can keep.
-            "reason": _printable(reason),
-            "row": row,
-            "received_at": received_at,
-            "content": _content(part, row) if _is_named(row, id_column) else None,
-        }
-        for reason, row in entries
-    ]
-    if any(row["content"] for row in rows):  # two batches with the same rows would deadlock
+    contents = [_content(part, row) if _is_named(row, id_column) else None for _, row in entries]
+    if any(contents):  # two batches with the same rows would deadlock
         parameters = {"lock": _LOCK, "model": model}
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock, :model)"), parameters)
-    connection.execute(insert(quarantine).on_conflict_do_nothing(), rows)
+    for start in range(0, len(entries), _AT_ONCE):
+        some = entries[start : start + _AT_ONCE]
+        values = {
+            "model": model,
+            "part": part,
+            "at": received_at,
+            # A reason quotes what came, and what came may not be text that PostgreSQL can keep.
+            "reasons": [_printable(reason) for reason, _ in some],
+            "rows": [json.dumps(row) for _, row in some],
+            "contents": contents[start : start + _AT_ONCE],
+        }
+        connection.execute(text(_KEEP), values)
 
 
 def settle(
@@ -218,6 +218,15 @@ def _content(part: str, row: Mapping[str, Any]) -> str:
 def _printable(reason: str) -> str:
     return reason.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()
 
+
+_KEEP = """
+INSERT INTO quarantine (model, part, reason, row, received_at, content)
+SELECT :model, :part, bad.reason, CAST(bad.kept AS json), :at, bad.content
+FROM unnest(CAST(:reasons AS text[]), CAST(:rows AS text[]), CAST(:contents AS text[]))
+  WITH ORDINALITY AS bad (reason, kept, content, place)
+ORDER BY bad.place
+ON CONFLICT (model, content) DO NOTHING
+"""
 
 _AGAIN = """
 UPDATE quarantine q SET reason = again.reason, tries = q.tries + 1

@@ -163,14 +163,14 @@ def _check_columns(frame: pd.DataFrame, schema: Schema, required: set[str]) -> N
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:
         raise ColumnError(f"Columns {shown(doubled)} appear more than once in the rows.")
-    for name in sorted(required):
-        if name not in names:
-            raise ColumnError.unknown(name, names, "the rows")
+    lacking = [name for name in sorted(required) if name not in names]
     extra = [name for name in names if name not in schema.kinds]
-    if extra:
+    if lacking or extra:
+        told = [f"they lack {shown(lacking)}"] if lacking else []
+        told += [f"the schema has no {shown(extra)}"] if extra else []
         raise ColumnError(
-            f"The model's schema has no columns {shown(extra)}; drop them, or register the model "
-            "with a schema that has them."
+            f"The rows are not the model's: {'; '.join(told)}. Nothing was stored. If the model "
+            "has changed, register its next version: store.register_model(model_id, schema, ...)"
         )
 
 

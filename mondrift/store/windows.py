@@ -235,13 +235,6 @@ def _categorical(codes: np.ndarray, levels: Levels, group: str) -> pd.Series[Any
     return pd.Series(pd.Categorical.from_codes(table[codes], categories=categories))
 
 
-def plain_categories(frame: pd.DataFrame) -> pd.DataFrame:
-    """Categories as strings, so that frames of two schema versions can be joined."""
-    return frame.astype(
-        {n: object for n in frame.columns if isinstance(frame[n].dtype, pd.CategoricalDtype)}
-    )
-
-
 def _sorted(keys: np.ndarray, ties: np.ndarray, frame: pd.DataFrame) -> pd.DataFrame:
     if (keys[1:] > keys[:-1]).all():
         return frame

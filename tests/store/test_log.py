@@ -187,9 +187,9 @@ def test_frames_with_wrong_columns_are_refused_whole(
 ) -> None:
     store.register_model("columns", schema, task="binary")
     frame = make_rows(3)
-    with pytest.raises(ColumnError, match=r"'carrier' is not in the rows, which has .*'carier'"):
+    with pytest.raises(ColumnError, match=r"lack \['carrier'\]; .*no \['carier'\]"):
         store.log("columns", frame.rename(columns={"carrier": "carier"}))
-    with pytest.raises(ColumnError, match=r"no columns \['humidity'\]; drop them, or register"):
+    with pytest.raises(ColumnError, match=r"no \['humidity'\]. Nothing .*register its"):
         store.log("columns", frame.assign(humidity=1))
     with pytest.raises(ColumnError, match="more than once"):
         store.log("columns", pd.concat([frame, frame[["late"]]], axis=1))
@@ -355,3 +355,13 @@ def test_live_volume_follows_the_rows_that_are_logged(
     assert found["n"].tolist() == [60, 40]
     assert found["start"].tolist() == [START, START + timedelta(hours=1)]
     assert store.cache.counts.hits == hits + 2
+
+
+def test_rows_of_which_none_names_a_column_go_to_quarantine(
+    store: Store, schema: Schema, make_rows: Rows
+) -> None:
+    store.register_model("sparse", schema, task="binary")
+    store.log("sparse", make_rows(2))
+    rows = make_rows(2, start=START + timedelta(hours=1)).drop(columns="carrier")
+    assert store.log("sparse", rows.to_dict("records")).quarantined == 2
+    assert all("carrier" in reason for reason in _reasons(store, "sparse"))

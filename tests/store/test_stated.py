@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from mondrift import Schema, compare, judge
-from mondrift.errors import InputError
+from mondrift.errors import ColumnError, InputError
 from mondrift.run.check import check
 from mondrift.run.plan import Monitor
 from mondrift.run.windows import Calendar, Length
@@ -131,6 +131,15 @@ def test_the_verdict_says_what_cannot_be_known(shift: float) -> None:
     far = judge(compare(reference, _rows(3).assign(age=lambda rows: rows["age"] + 200)))
     assert far.columns()["age"].check == "out_of_range"
     assert far.columns()["age"].status == "alarm"
+
+
+def test_the_picture_shows_the_bins_that_are_known_and_no_others() -> None:
+    comparison = compare(summaries(_statistics(_rows()), SCHEMA, {}), _rows(1))
+    picture = comparison.histogram("income")
+    assert len(picture.labels) == 10
+    assert picture.reference == pytest.approx((N / 10,) * 10, abs=1)
+    with pytest.raises(ColumnError, match="known by mean, std, min and max only"):
+        comparison.histogram("age")
 
 
 def test_without_drift_nobody_is_told() -> None:
