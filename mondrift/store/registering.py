@@ -218,20 +218,25 @@ def _read_spans(
 
 def _check(db: Database, model: Model, reference: Any) -> Checked:
     checked = check(reference, model.record, zone=None, latest=db.clock(), timeless=True)
+    _refuse_bad_rows(checked)
+    if checked.n == 0:
+        raise InputError("A baseline needs rows; there are none.")
+    return checked
+
+
+def _refuse_bad_rows(checked: Checked) -> None:
     rejected = checked.rejected()
     if rejected:
         reasons = shown([reason for reason, _ in rejected], limit=5)
         raise InputError(
             f"{len(rejected)} of {checked.n} rows cannot be part of a baseline: {reasons}"
         )
-    if checked.n == 0:
-        raise InputError("A baseline needs rows; there are none.")
-    return checked
 
 
 def _fields(db: Database, model: Model, checked: Checked, keep: np.ndarray) -> list[Field]:
     record = model.record
     coded = encode.codes(checked, record, Levels(db.engine, model.number), keep)
+    _refuse_bad_rows(checked)  # of levels that are too many
     times = checked.timestamps[keep]
     truth = encode.truth(checked, record, coded, keep)
     return [

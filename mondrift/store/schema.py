@@ -51,9 +51,12 @@ def prepare(engine: Engine, *, owned: bool) -> None:
     Raises StoreError, with the command to run, when the tables are of another version.
     """
     version = current(engine)
+    empty = version is None and _is_empty(engine)
+    if version is None and not empty:
+        version = current(engine)  # another process may have made them between the two looks
     if version == needed():
         return
-    if owned or (version is None and _is_empty(engine)):
+    if owned or empty:
         upgrade(engine)
         return
     where = masked(engine.url)

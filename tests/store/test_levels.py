@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from mondrift import Schema
+from mondrift.errors import InputError
 from mondrift.store import Store
 from mondrift.store.connect import address
 
@@ -43,6 +44,8 @@ def test_a_level_beyond_the_most_that_are_kept_is_quarantined_with_the_fix(
         "declare the column text"
         for level in ("no room", "no room either")
     ]
+    with pytest.raises(InputError, match=r"2 of 5 rows cannot be part of a baseline.*'no room'"):
+        store.register_baseline("many levels", rows.drop(columns="id"))
     found = store.window("many levels", START, END)
     assert sorted(found["carrier"]) == ["AA", "AA", "DL", "UA", "a last one", "carrier 70000"]
     wider = Schema(**{**vars(schema), "kinds": {**schema.kinds, "carrier": "text"}})
