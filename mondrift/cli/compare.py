@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,20 +12,27 @@ from mondrift.cli.output import ALARM, as_json, fail_on_alarm, show_json
 from mondrift.cli.progress import bar
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from mondrift.verdict import Verdict
 
 _SHOWN = 20
 
 
 @click.command()
-@click.argument("reference", type=click.Path(path_type=Path))
-@click.argument("current", type=click.Path(path_type=Path))
+@click.argument("reference")
+@click.argument("current")
+@click.option(
+    "--database", metavar="VARIABLE",
+    help="Both are SQL queries, for the database whose address this environment variable holds.",
+)  # fmt: skip
 @click.option("--html", type=click.Path(path_type=Path), help="Write the page to this file.")
 @click.option("--target", help="Column with what really happened.")
 @click.option("--prediction", help="Column with the model's answer.")
 @click.option("--probability", help="Column with the probability of the positive class.")
 @click.option("--timestamp", help="Column with the time of each row.")
 @click.option("--zone", default="", help="Time zone of timestamps that name none, e.g. UTC.")
+@click.option("--cluster", help="Rows with the same value depend on each other, e.g. of a user.")
 @click.option("--id", "id_", help="Column that names the rows; it is not compared.")
 @click.option(
     "--segment", "segments", multiple=True, help="Also measure by its values; repeatable."
@@ -39,28 +47,30 @@ _SHOWN = 20
 @as_json
 @fail_on_alarm
 def compare(
-    reference: Path, current: Path, html: Path | None, target: str | None, prediction: str | None,
-    probability: str | None, timestamp: str | None, zone: str, id_: str | None,
+    reference: str, current: str, database: str | None, html: Path | None,
+    target: str | None, prediction: str | None, probability: str | None,
+    timestamp: str | None, zone: str, cluster: str | None, id_: str | None,
     segments: tuple[str, ...], private: tuple[str, ...], kinds: tuple[str, ...], policy: str,
     as_json: bool, fail_on_alarm: bool,
 ) -> None:  # fmt: skip
-    """Compare two files of rows: CSV, TSV, JSON Lines or Parquet.
+    """Compare two files of rows: CSV, TSV, JSON Lines or Parquet; or the rows of two queries.
 
     \b
     Example:
       mondrift compare january.csv june.csv --target bought --html june.html
+      mondrift compare --database WAREHOUSE_URL \\
+        "SELECT * FROM sales WHERE month = 1" "SELECT * FROM sales WHERE month = 6"
     """
     from mondrift.comparing import compare_windows, windows
-    from mondrift.ingest import read_file
     from mondrift.policy import Policy
     from mondrift.schema import Schema
     from mondrift.verdict import judge
 
     times = (timestamp,) if timestamp else ()
-    frames = [read_file(path, timestamps=times, zone=zone) for path in (reference, current)]
+    frames = [_rows(each, database, times, zone) for each in (reference, current)]
     schema = Schema(
         target=target, prediction=prediction, probability=probability, timestamp=timestamp,
-        id=id_, segments=segments, private=private, kinds=_pairs(kinds),  # type: ignore[arg-type]
+        cluster=cluster, id=id_, segments=segments, private=private, kinds=_pairs(kinds),  # type: ignore[arg-type]
     )  # fmt: skip
     rules = Policy.from_mapping({"name": policy})
     before, after = windows(*frames, schema=schema)
@@ -68,13 +78,33 @@ def compare(
         comparison = compare_windows(before, after, progress=progress)
     verdict = judge(comparison, rules)
     if html is not None:
-        write_page(verdict, html, f"{current.name} against {reference.name}")
+        names = [_named(each, database) for each in (current, reference)]
+        write_page(verdict, html, " against ".join(names))
     if as_json:
         show_json(verdict.to_dict())
     else:
         show_verdict(verdict, html)
     if fail_on_alarm and verdict.status == "alarm":
         raise click.exceptions.Exit(ALARM)
+
+
+def _rows(source: str, database: str | None, times: tuple[str, ...], zone: str) -> pd.DataFrame:
+    from mondrift.ingest import read_file, read_query
+
+    if database is None:
+        return read_file(source, timestamps=times, zone=zone)
+    url = os.environ.get(database, "")
+    if not url:
+        raise click.BadParameter(
+            f"the environment variable {database} is not set; it is to hold the address of the "
+            "database, which so stays out of the list of processes",
+            param_hint="--database",
+        )
+    return read_query(source, url, timestamps=times, zone=zone)
+
+
+def _named(source: str, database: str | None) -> str:
+    return Path(source).name if database is None else " ".join(source.split())
 
 
 def _pairs(given: tuple[str, ...]) -> dict[str, str]:

@@ -49,10 +49,17 @@ def read_file(
     except (ValueError, EOFError) as error:  # pandas' parsers and pyarrow complain in ValueErrors
         reason = str(error).strip().rstrip(".") or type(error).__name__
         raise InputError(f"{str(file)!r} cannot be read: {reason}.") from None
+    return with_timestamps(rows, timestamps, zone, repr(str(file)))
+
+
+def with_timestamps(
+    rows: pd.DataFrame, timestamps: tuple[str, ...], zone: str, where: str
+) -> pd.DataFrame:
+    """The rows with these columns in UTC; see `read_file`. `where` they come from, for errors."""
     for name in timestamps:
         if name not in rows.columns:
-            raise ColumnError.unknown(name, rows.columns, str(file))
-        rows[name] = _moments(rows[name], zone, file)
+            raise ColumnError.unknown(name, rows.columns, where)
+        rows[name] = _moments(rows[name], zone, where)
     return rows
 
 
@@ -104,7 +111,7 @@ _READERS: Mapping[str, Callable[[Path], pd.DataFrame]] = {
 }
 
 
-def _moments(column: pd.Series[Any], zone: str, file: Path) -> pd.Series[Any]:
+def _moments(column: pd.Series[Any], zone: str, where: str) -> pd.Series[Any]:
     """A column of timestamps in UTC."""
     zoned = getattr(column.dtype, "tz", None) is not None
     if not pd.api.types.is_datetime64_any_dtype(column.dtype):
@@ -113,11 +120,11 @@ def _moments(column: pd.Series[Any], zone: str, file: Path) -> pd.Series[Any]:
             column = pd.to_datetime(column, format="ISO8601", utc=zoned)
         except (ValueError, TypeError) as error:
             raise InputError(
-                f"Column {column.name!r} of {str(file)!r} holds no ISO 8601 timestamps: {error}"
+                f"Column {column.name!r} of {where} holds no ISO 8601 timestamps: {error}"
             ) from None
     if not zoned and not zone:
         raise InputError(
-            f"Column {column.name!r} of {str(file)!r} has timestamps without a time zone. Say "
+            f"Column {column.name!r} of {where} has timestamps without a time zone. Say "
             "which one they are in: --zone UTC, or --zone Europe/Berlin."
         )
     try:
