@@ -17,6 +17,7 @@ from mondrift.cli.ingest import label, log
 from mondrift.cli.models import baseline, model
 from mondrift.cli.monitors import alerts, archive, check, monitors, run
 from mondrift.cli.quarantine import quarantine
+from mondrift.cli.schedule import schedule
 from mondrift.cli.servers import config, db, down, lab, status, up
 from mondrift.cli.start import demo, init
 from mondrift.cli.upkeep import backup, restore, retention
@@ -55,7 +56,7 @@ def main() -> None:
 
 
 for _command in (
-    *(demo, init, compare, check, run, monitors, alerts, archive),
+    *(demo, init, compare, check, run, schedule, monitors, alerts, archive),
     *(model, log, label, quarantine, baseline, up, down, status),
     *(db, retention, backup, restore, config, lab),
 ):

@@ -206,6 +206,7 @@ def monitors_show(monitor: str, as_json: bool) -> None:
     told: dict[str, Any] = {
         **_line(plan),
         **plan.config(),
+        "catch_up": dataclasses.asdict(plan.catch_up),
         "alerts": dataclasses.asdict(plan.alerts),
     }
     if as_json:

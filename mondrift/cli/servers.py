@@ -49,21 +49,24 @@ def down() -> None:
 @click.command()
 @as_json
 def status(as_json: bool) -> None:
-    """Which servers are used, and whether they run; starts nothing.
+    """Which servers are used, whether they and the scheduler run, what is missed; starts nothing.
 
     \b
     Example:
       mondrift status --json
     """
     from mondrift import embedded
+    from mondrift.cli.schedule import scheduler_status, show_scheduler
     from mondrift.settings import Settings
 
     settings = Settings.load()
     found = embedded.status()
+    scheduler = scheduler_status(settings)
     counts = _cache_counts(settings, found)
     if as_json:
         plain = dataclasses.asdict(found)
         plain["cache"] = counts and dataclasses.asdict(counts)
+        plain["scheduler"] = scheduler
         plain["own"] = {
             "DATABASE_URL": settings.database_url is not None,
             "REDIS_URL": settings.redis_url is not None,
@@ -79,6 +82,7 @@ def status(as_json: bool) -> None:
         asked = counts.hits + counts.misses
         rate = f"{counts.hit_rate:.0%} of " if asked else ""
         click.echo(f"cache: answered {rate}{asked:,} look-ups")
+    show_scheduler(scheduler)
 
 
 def _cache_counts(settings: Settings, found: ServersStatus) -> Counts | None:

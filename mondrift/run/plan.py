@@ -17,20 +17,21 @@ from zoneinfo import ZoneInfo, available_timezones
 from mondrift.errors import MonitorError, SettingsError, WindowError, nearest, shown
 from mondrift.matching import MATCHES, Match
 from mondrift.policy import Policy
+from mondrift.run.catch_up import CatchUp
 from mondrift.run.document import Document, read_document
+from mondrift.run.ticks import is_cron
 from mondrift.run.windows import Calendar, Length
 from mondrift.severity import AlertRules
 from mondrift.window import Window
 
 _KEYS = (
     *("model", "title", "notebook", "parameters", "reference", "window"),
-    *("schedule", "policy", "alerts"),
+    *("schedule", "catch_up", "policy", "alerts"),
 )
 _WINDOW_KEYS = ("length", "zone", "start", "end")
 _MOST_WEEKS = 52
 _SCALARS = (str, int, float, bool)
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
-_CRON = re.compile(r"(\S+\s+){4}\S+|@(hourly|daily|weekly|monthly)")
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ class Monitor:
     parameters : {name: plain scalar} for the notebook.
     calendar : how time is cut into windows.
     schedule : a cron line in the calendar's zone, "" for none.
+    catch_up : what the scheduler does about windows that were missed or failed.
     """
 
     name: str
@@ -80,6 +82,7 @@ class Monitor:
     parameters: Mapping[str, str | int | float | bool] = field(default_factory=dict)
     reference: Reference = field(default_factory=Reference)
     schedule: str = ""
+    catch_up: CatchUp = field(default_factory=CatchUp)
     policy: Policy = field(default_factory=Policy)
     alerts: AlertRules = field(default_factory=AlertRules)
 
@@ -97,7 +100,8 @@ class Monitor:
     def config(self) -> dict[str, Any]:
         """What decides a run's result, JSON-valid; its hash is part of the run's identity.
 
-        Schedule, first and last day and alerts are left out: changing them makes no new results.
+        Schedule, catching up, first and last day and alerts are left out: changing them makes no
+        new results.
         """
         return {
             "model": self.model,
@@ -164,6 +168,7 @@ def read_monitor(path: Path, *, policy: Policy | None = None) -> Monitor:
         parameters=_parameters(document),
         reference=_reference(document, calendar),
         schedule=_schedule(document),
+        catch_up=_catch_up(document),
         policy=_policy(document, policy or Policy()),
         alerts=_alerts(document),
     )
@@ -290,12 +295,20 @@ def _is_count(value: Any) -> bool:
 
 def _schedule(document: Document) -> str:
     given = document.values.get("schedule") or ""
-    if given and not _CRON.fullmatch(str(given).strip()):
+    if given and not is_cron(str(given).strip()):
         document.complain(
             ("schedule",),
             f"schedule is a cron line such as '0 6 * * 1' (Mondays at 06:00), not {given!r}.",
         )
     return str(given).strip()
+
+
+def _catch_up(document: Document) -> CatchUp:
+    try:
+        return CatchUp.from_mapping(_mapping(document, "catch_up"))
+    except SettingsError as error:
+        document.complain(("catch_up",), str(error))
+        return CatchUp()
 
 
 def _policy(document: Document, base: Policy) -> Policy:

@@ -88,6 +88,18 @@ class Calendar:
             found.append(window)
         return tuple(found)
 
+    def last(self, until: datetime, most: int) -> tuple[Window, ...]:
+        """`windows(until)[-most:]`, at a cost that does not grow with the years before.
+
+        >>> hours = Calendar(Length.parse("1h"), "Asia/Kolkata", date(2013, 3, 4))
+        >>> [each.label for each in hours.last(datetime(2026, 3, 17, 10, tzinfo=UTC), 2)]
+        ['17 March 2026 13:00', '17 March 2026 14:00']
+        """
+        if self.end is not None:
+            until = min(until, datetime.combine(self.end, time(), ZoneInfo(self.zone)))
+        over = self._number(until)
+        return tuple(self._at(number) for number in range(max(over - most, 0), over))
+
     def window(self, moment: str) -> Window:
         """The window that holds `moment`: an ISO day of the zone, or a day and time.
 
@@ -98,11 +110,7 @@ class Calendar:
         except ValueError:
             raise WindowError(f"{moment!r} is no day; write it like 2013-04-22.") from None
         zone = ZoneInfo(self.zone)
-        local = parsed.astimezone(zone) if parsed.tzinfo else parsed.replace(tzinfo=zone)
-        if self.length.hours:
-            number = (local.astimezone(UTC) - self._edge(0)) // timedelta(hours=self.length.hours)
-        else:
-            number = (local.date() - self.start).days // self.length.days
+        number = self._number(parsed if parsed.tzinfo else parsed.replace(tzinfo=zone))
         if number < 0 or self._is_beyond(self._at(number)):
             last = f" and end on {self.end}" if self.end else ""
             raise WindowError(
@@ -144,6 +152,13 @@ class Calendar:
                 for day in (start, end)
             )
         return Window(begins, ends, label=self._named(begins))
+
+    def _number(self, moment: datetime) -> int:
+        """Of the window that holds `moment`: so many are over then; negative before the first."""
+        if self.length.hours:
+            return (moment - self._edge(0)) // timedelta(hours=self.length.hours)
+        local = moment.astimezone(ZoneInfo(self.zone))
+        return (local.date() - self.start).days // self.length.days
 
     def _at(self, number: int) -> Window:
         return Window(

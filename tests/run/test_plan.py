@@ -13,6 +13,7 @@ import pytest
 from mondrift.demo import WEATHER, WEEKS
 from mondrift.errors import MonitorError, WindowError
 from mondrift.policy import Policy
+from mondrift.run.catch_up import CatchUp
 from mondrift.run.plan import Reference, load_monitor, load_monitors, read_monitor
 from mondrift.run.windows import Calendar, Length
 from tests.rings import ROOT
@@ -332,3 +333,23 @@ def test_what_is_no_day_is_refused():
     weeks = Calendar(Length.parse("7D"), "UTC", date(2013, 1, 7))
     with pytest.raises(WindowError, match="write it like 2013-04-22"):
         weeks.window("last monday")
+
+
+def test_catching_up_is_read_and_its_mistakes_told_with_the_line(tmp_path):
+    good = "catch_up: {windows: 7, first: newest, retries: 0, late_labels: true}\n"
+    assert read_monitor(write(tmp_path, SMALL + good)).catch_up == CatchUp(7, "newest", 0, True)
+    assert read_monitor(write(tmp_path, SMALL)).catch_up == CatchUp(30, "oldest", 3, False)
+    bad = "catch_up: {windows: 0, first: last, retries: yes, late_labels: 3, retrys: 1}\n"
+    (told,) = complaints(tmp_path, SMALL + bad)
+    assert told.startswith("6: ")
+    assert "catch_up.windows is a whole number from 1 to 10000, not 0." in told
+    assert "catch_up.first is one of ['oldest', 'newest'], not 'last'." in told
+    assert "catch_up.retries is a whole number from 0 to 10000, not True." in told
+    assert "catch_up.late_labels is true or false, not 3." in told
+    assert "Did you mean 'retries'?" in told
+
+
+@pytest.mark.parametrize("line", ["61 * * * *", "0 6 * *", "0 6 * * 1 30", "@now and then"])
+def test_a_cron_line_that_never_ticks_is_refused(tmp_path, line):
+    (told,) = complaints(tmp_path, f"{SMALL}schedule: '{line}'\n")
+    assert told.startswith("6: schedule is a cron line such as '0 6 * * 1'")

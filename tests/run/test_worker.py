@@ -1,0 +1,303 @@
+"""The scheduler itself: real processes, a real PostgreSQL, and kill -9."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import psutil
+import pytest
+
+from mondrift import embedded
+from mondrift.errors import ServerError
+from mondrift.run.archive import CRASHED
+from mondrift.run.catch_up import CatchUp
+from mondrift.run.check import check
+from mondrift.run.heartbeat import health, read_heartbeat
+from mondrift.run.plan import Monitor
+from mondrift.run.windows import Calendar, Length
+from mondrift.run.worker import Terms, Worker
+from mondrift.schema import Schema
+from mondrift.settings import Settings
+from mondrift.store import Store
+from tests.run.notebooks import made, save
+
+pytestmark = [pytest.mark.servers, pytest.mark.notebooks]
+
+NUMBERS = count()
+# A run stays in the middle of its notebook until the file `go` is there.
+SLOW = """\
+import pathlib, time
+pathlib.Path("begun").touch()
+while not pathlib.Path("go").exists():
+    time.sleep(0.1)
+"""
+FILE = """\
+model: {model}
+notebook: small
+schedule: "0 * * * *"
+window:
+  length: 1D
+  zone: UTC
+  start: 2024-01-02
+"""
+
+
+def day(number: int, n: int = 300) -> pd.DataFrame:
+    generator = np.random.default_rng(number)
+    begin = datetime(2024, 1, 1, tzinfo=UTC) + timedelta(days=number)
+    return pd.DataFrame(
+        {
+            "id": [f"{number}-{i}" for i in range(n)],
+            "at": pd.date_range(begin, periods=n, freq="4min"),
+            "x": generator.normal(size=n),
+            "guess": generator.integers(0, 2, n),
+        }
+    )
+
+
+@pytest.fixture
+def model(store: Store) -> str:
+    """A model of history: its newest row is of 4 January, so two days from the 2nd on are over."""
+    name = f"shop_{next(NUMBERS)}"
+    schema = Schema(timestamp="at", target="bought", prediction="guess", id="id")
+    kinds = {"bought": "categorical"}
+    known = replace(schema, kinds=kinds).fit(day(0).assign(bought=0))
+    store.register_model(name, known, task="binary", clock="data")
+    store.register_baseline(name, day(0).assign(bought=0))
+    for each in (1, 2, 3):
+        store.log(name, day(each))
+    return name
+
+
+@pytest.fixture
+def folder(model: str, tmp_path: Path) -> Path:
+    """A folder to schedule in, with one monitor and a notebook that waits for a file `go`."""
+    save(made(SLOW), tmp_path / "notebooks" / "small.ipynb")
+    monitors = tmp_path / "params" / "monitors"
+    monitors.mkdir(parents=True)
+    (monitors / f"{model}.yaml").write_text(FILE.format(model=model), encoding="utf-8")
+    return tmp_path
+
+
+def until(look: Callable[[], Any], seconds: float = 60.0) -> Any:
+    """What `look` finds; it is asked ten times a second, so long and no longer."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if found := look():
+            return found
+        time.sleep(0.1)
+    raise AssertionError("it did not come about")
+
+
+@contextmanager
+def schedulers(
+    n: int, folder: Path, store_url: str, redis_url: str | None
+) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """n schedulers at once in one folder, on one store; what is left of them is killed."""
+    environment = {
+        **os.environ,
+        "DATABASE_URL": store_url,
+        "REDIS_URL": redis_url or "",
+        "MONDRIFT_HOME": str(folder / "home"),
+    }
+    command = (sys.executable, "-P", "-m", "mondrift.cli", "schedule", "--every", "1s")
+    started = [
+        subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.DEVNULL)
+        for _ in range(n)
+    ]
+    try:
+        yield started
+    finally:
+        for each in started:
+            each.kill()
+            each.wait()
+
+
+def runs_of(*among: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    return [child for each in among for child in psutil.Process(each.pid).children()]
+
+
+def states(store: Store, monitor: str) -> Counter[tuple[str, str]]:
+    runs = store.runs(monitor=monitor)
+    days = [f"{start:%d}" for start in runs["window_start"]]
+    return Counter(zip(days, runs["state"], strict=True))
+
+
+def test_of_two_schedulers_one_is_killed_in_a_run_and_the_other_catches_up_exactly_once(
+    store: Store, database_url: str, servers: embedded.Servers, model: str, folder: Path
+) -> None:
+    with schedulers(2, folder, database_url, servers.redis_url) as both:
+        until((folder / "begun").exists)
+        # If both had started a run, one of those has found the monitor busy and ends.
+        (run,) = until(lambda: len(found := runs_of(*both)) == 1 and found)
+        (killed,) = (each for each in both if each.pid == run.ppid())
+        (survivor,) = (each for each in both if each is not killed)
+        killed.kill()
+        run.kill()
+        until(lambda: runs_of(survivor))
+        survivor.send_signal(signal.SIGTERM)  # it lets its run end, and starts no other
+        (folder / "go").touch()
+        assert survivor.wait(timeout=60) == 0
+    assert states(store, model) == {("02", "failed"): 1, ("02", "finished"): 1}
+    runs = store.runs(monitor=model)
+    assert list(runs.loc[runs["state"] == "failed", "error"]) == [CRASHED]
+    pages = sorted(path.parent.name for path in (folder / "reports" / model).glob("*/report.html"))
+    assert pages == sorted(runs["run_id"])
+    beat = read_heartbeat(folder / "home")
+    assert beat is not None
+    assert (beat.pid, beat.stopped, beat.running) == (survivor.pid, True, ())
+    assert beat.monitors[model]["due"]["windows"] == ["3 January 2024"]
+    assert health(beat, store.now()) == "stopped"
+
+
+# In this process, with commands that are not mondrift's
+
+
+def monitor(model: str, **catch_up: Any) -> Monitor:
+    calendar = Calendar(Length.parse("1D"), "UTC", date(2024, 1, 2))
+    rules = CatchUp(**catch_up)
+    return Monitor(f"{model}_x", model, calendar, schedule="@daily", catch_up=rules)
+
+
+def opener(folder: Path, url: str) -> Callable[[], Store]:
+    settings = Settings.load(overrides={"mondrift_home": folder / "home"})
+    return lambda: Store.open(url, settings=settings)
+
+
+def worker(
+    folder: Path, opens: Callable[[], Store], plans: Sequence[Monitor], code: str, **terms: Any
+) -> Worker:
+    return Worker(
+        folder,
+        lambda: ({each.name: each for each in plans}, {}),
+        (sys.executable, "-c", f"import sys\n{code}"),
+        opens,
+        Terms(**{"once": True, **terms}),
+    )
+
+
+def test_once_tries_each_window_once_and_tells_how_many_failed(
+    tmp_path: Path, database_url: str, model: str
+) -> None:
+    code = "open('calls', 'a').write(sys.argv[3] + '\\n'); sys.exit('no')"
+    assert worker(tmp_path, opener(tmp_path, database_url), [monitor(model)], code).run() == 2
+    calls = (tmp_path / "calls").read_text().split()
+    assert calls == ["2024-01-02T00:00:00+00:00", "2024-01-03T00:00:00+00:00"]
+    beat = read_heartbeat(tmp_path / "home")
+    assert beat is not None
+    assert beat.monitors[f"{model}_x"]["waiting"] == {
+        "n": 2,
+        "windows": ["2 January 2024", "3 January 2024"],
+    }
+
+
+def test_catch_up_on_the_command_line_goes_before_the_file(
+    tmp_path: Path, database_url: str, model: str
+) -> None:
+    plan = monitor(model, windows=5)
+    code = "open('calls', 'a').write(sys.argv[3] + '\\n'); sys.exit('no')"
+    assert worker(tmp_path, opener(tmp_path, database_url), [plan], code, catch_up=1).run() == 1
+    assert (tmp_path / "calls").read_text().split() == ["2024-01-03T00:00:00+00:00"]
+
+
+def test_a_run_that_ends_well_without_a_finished_run_is_not_started_for_ever(
+    tmp_path: Path, database_url: str, model: str
+) -> None:
+    code = "open('calls', 'a').write('x')"
+    worker(tmp_path, opener(tmp_path, database_url), [monitor(model)], code).run()
+    assert (tmp_path / "calls").read_text() == "xx"
+
+
+def test_a_monitor_that_somebody_else_runs_is_left_to_them(
+    tmp_path: Path, store: Store, database_url: str, model: str
+) -> None:
+    with store.running(f"{model}_x"):
+        assert (
+            worker(
+                tmp_path, opener(tmp_path, database_url), [monitor(model)], "sys.exit('no')"
+            ).run()
+            == 0
+        )
+
+
+def test_a_monitor_of_an_unknown_model_is_told_and_leaves_the_others_alone(
+    tmp_path: Path, database_url: str, model: str
+) -> None:
+    lost = replace(monitor(model), name="lost", model="nobody")
+    assert (
+        worker(
+            tmp_path, opener(tmp_path, database_url), [lost, monitor(model)], "sys.exit('no')"
+        ).run()
+        == 3
+    )
+    beat = read_heartbeat(tmp_path / "home")
+    assert beat is not None
+    assert "nobody" in beat.monitors["lost"]["error"]
+
+
+def test_late_labels_are_asked_for_once_per_tick_also_after_a_restart(
+    tmp_path: Path, store: Store, database_url: str, model: str
+) -> None:
+    plan = monitor(model, late_labels=True)
+    for number in ("2024-01-02", "2024-01-03"):
+        store.finish_run(check(store, plan, plan.window(number)).run, report="a page")
+    code = "open('calls', 'a').write('x')"
+    for _ in range(2):
+        assert worker(tmp_path, opener(tmp_path, database_url), [plan], code).run() == 0
+    assert (tmp_path / "calls").read_text() == "xx"
+
+
+def test_a_store_that_was_away_is_opened_again(
+    tmp_path: Path, database_url: str, model: str
+) -> None:
+    code = "import os, signal; os.kill(os.getppid(), signal.SIGTERM); sys.exit('no')"
+    openings = count()
+
+    def opens() -> Store:
+        if next(openings) == 0:
+            raise ServerError("PostgreSQL is away.")
+        return opener(tmp_path, database_url)()
+
+    assert worker(tmp_path, opens, [monitor(model)], code, once=False, every=0.1).run() == 1
+    assert next(openings) == 2
+
+
+@pytest.mark.parametrize(("signals", "grace"), [("SIGTERM SIGINT", 600.0), ("SIGTERM", 0.1)])
+def test_a_second_signal_or_the_end_of_the_grace_stops_what_runs(
+    tmp_path: Path, database_url: str, model: str, signals: str, grace: float
+) -> None:
+    code = (
+        "import os, signal, time\n"
+        f"for name in {signals.split()}: os.kill(os.getppid(), getattr(signal, name))\n"
+        "time.sleep(600)"
+    )
+    before = signal.getsignal(signal.SIGTERM)
+    plans = [monitor(model)]
+    assert (
+        worker(tmp_path, opener(tmp_path, database_url), plans, code, once=False, grace=grace).run()
+        == 1
+    )
+    beat = read_heartbeat(tmp_path / "home")
+    assert beat is not None
+    assert (beat.stopped, beat.running) == (True, ())
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_once_a_store_that_does_not_answer_is_an_error(tmp_path: Path, model: str) -> None:
+    url = "postgresql://nobody@127.0.0.1:1/none"
+    with pytest.raises(ServerError):
+        worker(tmp_path, opener(tmp_path, url), [monitor(model)], "pass").run()
