@@ -35,7 +35,8 @@ class Schema:
     target, prediction, timestamp, id, cluster, latency, version : str, optional
         The column with this role. `timestamp` holds UTC; `latency` is in ms; rows of one
         `cluster` depend on each other (a user, a machine, a stretch of time): the column is kept
-        out of the comparison, and p-values and effects of all others respect it.
+        out of the comparison, and p-values and effects of all others respect it. Stretches of
+        time must be long: fifteen times as many rows as the rows remember.
     probability : str or {class: column}, optional
         Probability of the positive class, or one column per class; values in [0, 1].
     segments : names of categorical features by which everything is also measured apart.

@@ -26,7 +26,11 @@ SCENARIOS: Mapping[str, Any] = {
     "other users": lambda n, m: Users((n, m)),
     "the same users": lambda n, m: Users((n, m), shared=min(n, m)),
     "AR(1) in blocks": lambda n, m: Memory((n, m)),
+    "AR(1), short blocks": lambda n, m: Memory((n, m), block=20),
 }
+#: Where neighbouring clusters hang together `cluster=` promises nothing; the rate is a warning.
+UNPROMISED = ("AR(1), short blocks",)
+PROMISED = tuple(name for name in SCENARIOS if name not in UNPROMISED)
 #: {how it is judged: (whether by cluster, policy)}.
 WAYS: Mapping[str, tuple[bool, Policy]] = {
     "with": (True, POLICIES["default"]),

@@ -116,7 +116,13 @@ with 5 % missing, boolean, and normal with 5 % missing, in equal numbers. "Any o
 window as a whole: several families, so up to several per cent. The last column is the classic
 policy (KS p < 0.05, PSI ≥ 0.1, chi-square p < 0.05)."""
     checks = (*possible("mixed"), "any")
-    head = ("columns", "reference / current", "windows", *map(CHECKS.get, checks), "classic: drift")
+    head = (
+        "columns",
+        "reference / current",
+        "windows",
+        *(CHECKS[check] for check in checks),
+        "classic: drift",
+    )
     rows = []
     for key in cells(counts, "no change"):
         _, n, m, label, size = key
@@ -154,7 +160,13 @@ def _infinite(counts: Counts) -> str:
 
 Windows of normal columns of which 2 % of the rows are plus infinity."""
     checks = (*possible(keys[0][3]), "any")
-    head = ("columns", "reference / current", "windows", *map(CHECKS.get, checks), "classic: drift")
+    head = (
+        "columns",
+        "reference / current",
+        "windows",
+        *(CHECKS[check] for check in checks),
+        "classic: drift",
+    )
     rows = [
         (
             str(key[4]),

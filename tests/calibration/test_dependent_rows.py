@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -29,7 +30,9 @@ def test_the_quick_way_says_what_compare_and_judge_say_of_clusters() -> None:
         for frame, column in zip(frames, pair, strict=True):
             held = np.array([*column.levels, None], dtype=object)
             frame[name] = held[column.values] if column.levels else column.values
-    kinds = {name: kind for name, (kind, _, _) in COLUMNS.items()} | {"user": "categorical"}
+    kinds: dict[str, Any] = {name: kind for name, (kind, _, _) in COLUMNS.items()} | {
+        "user": "categorical"
+    }
     one, other = (
         pd.DataFrame({**frame, "user": [f"{code:04d}" for code in frame["user"]]})
         for frame in frames
@@ -53,9 +56,9 @@ def test_the_quick_way_says_what_compare_and_judge_say_of_clusters() -> None:
     }
 
 
-@pytest.mark.parametrize("scenario", list(clustered_rows.SCENARIOS))
+@pytest.mark.parametrize("scenario", clustered_rows.PROMISED)
 def test_with_cluster_no_cell_exceeds_the_stated_rate(scenario: str) -> None:
-    counts: Counter[render_dependent.Key] = Counter()
+    counts: Counter[clustered_rows.Key] = Counter()
     for number in range(2):
         counts.update(clustered_rows.dependent((scenario, 50, 50), number))
     assert broken(render_dependent.promised_by_cluster(counts)) == []
