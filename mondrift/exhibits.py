@@ -167,6 +167,16 @@ def _sources(comparison: Comparison) -> str:
     return f"{source}, which depend on each other within {name!r}: at least {clusters:,} of these"
 
 
+def _samples(comparison: Comparison) -> tuple[str, ...]:
+    """What part of the rows was measured, where a client kept only a sample."""
+    found = [m.detail["sampled"] for m in comparison.measurements if "sampled" in m.detail][:1]
+    return tuple(
+        f"{each['kept']:,} of {each['seen']:,} rows, drawn with seed "
+        + ", ".join(str(seed) for seed in each["seeds"])
+        for each in found
+    )
+
+
 def method(verdict: Verdict) -> View:
     """How it was measured: windows, rules, seed, versions."""
     from mondrift.page.sections import Table
@@ -182,6 +192,7 @@ def method(verdict: Verdict) -> View:
                      f"lower bound exceeds 0, on at least {policy.minimum_labels} labels"),
         ("groups", "; ".join(f"{g}: {', '.join(c)}" for g, c in policy.groups.items()) or "none"),
         ("measured from", _sources(comparison)),
+        *(("sample", each) for each in _samples(comparison)),
         ("bins", "PSI and chi-square on at most 10 quantile bins of the reference"),
         ("seed", str(comparison.seed)),
         ("versions", ", ".join(f"{n} {v}" for n, v in comparison.versions.items())),

@@ -25,6 +25,7 @@ from urllib.parse import quote, urlsplit
 from mondrift.embedded import home
 from mondrift.errors import InputError, MondriftError
 from mondrift.logger.record import Record, Stats, unreadable
+from mondrift.logger.sampler import Sampler
 from mondrift.logger.sender import Door
 from mondrift.logger.spill import Spill
 from mondrift.logger.worker import EXIT_SECONDS, Worker
@@ -47,6 +48,12 @@ class Logger:
     disk : bytes that may wait on disk while the store is away, of all processes of this model.
     batch, seconds : a batch is sent when so many rows wait, or when the first has waited so long.
     spill : folder for rows on disk; default: below MONDRIFT_HOME.
+    sample : for very busy models: keep a fair sample of so many rows of each hour (UTC, of the
+        `timestamp` given by keyword, else of the call) and process, and exact counts of all rows;
+        default: keep every row. Counts go to the store every five seconds, an hour's rows a minute
+        after its end, or with `close`; `flush` waits for counts, not for the hour. A process that
+        is killed loses five seconds of counts and the rows of hours that were not over.
+    seed : of the sample: the same rows with the same seed give the same sample.
 
     Delivery is at least once, with ids made here, so the store keeps each row exactly once. Rows
     in memory are lost when the process is killed (SIGKILL, or SIGTERM that nobody handles: servers
@@ -75,10 +82,14 @@ class Logger:
         batch: int = 5_000,
         seconds: float = 1.0,
         spill: str | Path | None = None,
+        sample: int | None = None,
+        seed: int = 0,
     ) -> None:
-        for name, value in (("memory", memory), ("disk", disk), ("batch", batch)):
-            if value < 1:
+        bounds = {"memory": memory, "disk": disk, "batch": batch, "sample": sample}
+        for name, value in bounds.items():
+            if value is not None and value < 1:
                 raise InputError(f"{name} is {value}; it must be at least 1.")
+        sampler = None if sample is None else _sampler(sample, seed, memory)
         settings = Settings.load()
         base = settings.mondrift_home or home()
         if spill is None:
@@ -89,7 +100,9 @@ class Logger:
         self._batch = batch
         self._spill = Spill(Path(spill), disk, base)
         self._url = url
-        self._worker = Worker(model_id, self._open, self._spill, batch=batch, seconds=seconds)
+        self._worker = Worker(
+            model_id, self._open, self._spill, batch=batch, seconds=seconds, sampler=sampler
+        )
         self._begin()
         _loggers.add(self)
         atexit.register(self.close)
@@ -198,6 +211,7 @@ class Logger:
     def flush(self, timeout: float = 10.0) -> bool:
         """Wait until no row is in memory: all are in the store or, if it is away, on disk.
 
+        With `sample`, rows of hours that are not over stay in memory; their counts do not.
         False when `timeout` seconds were not enough.
         """
         return self._worker.flush(timeout)
@@ -242,6 +256,17 @@ def _moment(timestamp: Any) -> int | None:
         return max(to_microseconds(timestamp, "timestamp"), 0)
     except (MondriftError, ValueError, OverflowError):
         return None
+
+
+def _sampler(sample: int, seed: int, memory: int) -> Sampler:
+    if sample > memory:
+        raise InputError(
+            f"sample is {sample:,}, and memory holds {memory:,} rows; an hour's sample waits "
+            f"there: Logger(..., sample={sample}, memory={sample})"
+        )
+    if not 0 <= seed < 2**63:
+        raise InputError(f"seed is {seed}; it must be at least 0 and below 2**63.")
+    return Sampler(sample, seed, memory)
 
 
 def _folder(base: Path, model_id: str, url: str | None) -> Path:

@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
+from uuid import UUID
 
 import numpy as np
 import pandas as pd
 
 from mondrift.schema import POSITIVE, Schema
+from mondrift.store.sampling import Tally
 
 _TEXT, _PLAIN = frozenset({str}), frozenset({bool, int, float, str, type(None)})
 
@@ -28,7 +30,8 @@ class Stats:
     `pending` wait in memory. `sent` are in the store, `quarantined` in its quarantine. `spilled`
     were written to disk; they are sent from there later. `dropped` are lost: memory and disk were
     full. `on_disk` is what waits there now, in bytes, of all processes of this model; `torn`
-    counts lines that a crash cut off. `last_error` is "" when all is well.
+    counts lines that a crash cut off. `last_error` is "" when all is well. With `sample`: `seen`
+    rows were given, `kept` of them are stored, on their way, or wait for their hour's end.
     """
 
     pending: int
@@ -39,6 +42,8 @@ class Stats:
     torn: int
     on_disk: int
     last_error: str
+    seen: int = 0
+    kept: int = 0
 
 
 class Record(NamedTuple):
@@ -121,6 +126,24 @@ def _shown(value: Any) -> str:
         return repr(value)[:200]
     except Exception:  # noqa: BLE001  (a stranger's __repr__)
         return f"<{type(value).__name__}>"
+
+
+def tallied(hour: int, source: UUID, counts: tuple[int, int], seed: int) -> Record:
+    """Counts (seen, kept) of an hour (of its start, microseconds), on the same way as its rows."""
+    seen, kept = counts
+    roles = {"source": str(source), "seen": seen, "kept": kept, "seed": seed}
+    return Record("", hour, {}, roles)
+
+
+def is_tally(record: Record) -> bool:
+    """Whether it is no row, but counts; no row has a role "seen"."""
+    return "seen" in record.roles
+
+
+def tally(record: Record) -> Tally:
+    """The counts for the store."""
+    roles, hour = record.roles, _EPOCH + timedelta(microseconds=record.moment)
+    return Tally(hour, UUID(roles["source"]), roles["seen"], roles["kept"], roles["seed"])
 
 
 def row(record: Record, schema: Schema) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from mondrift.errors import ModelError, ServerError, SettingsError, StoreError
-from mondrift.logger.record import Record, row, settled, timeless
-from mondrift.store import Store, quarantine
+from mondrift.logger.record import Record, is_tally, row, settled, tally, timeless
+from mondrift.store import Store, quarantine, sampling
 from mondrift.store.connect import transaction
 from mondrift.store.validate import plain_row
 
@@ -41,6 +41,10 @@ class Door(Store):
         number = self.model(model_id).number
         with transaction(self._db.engine) as connection:
             quarantine.add(connection, number, "prediction", entries, self.now())
+
+    def count(self, model_id: str, tallies: Sequence[sampling.Tally]) -> None:
+        """Keep counts of sampled hours."""
+        sampling.add(self._db, self.model(model_id), tallies)
 
     def forget(self) -> None:
         """In a forked child: leave the parent's connections and servers alone."""
@@ -81,7 +85,10 @@ class Sender:
             schema = self._store.model(self._model_id).schema
             rows: Rows = []
             refused: Refused = []
+            tallies = [tally(each) for each in records if is_tally(each)]
             for record in records:
+                if is_tally(record):
+                    continue
                 plain = settled(record)
                 columns = row(plain, schema)
                 reason = plain.roles.get("refused") or timeless(columns, schema)
@@ -94,6 +101,8 @@ class Sender:
             if refused:
                 self._store.refuse(self._model_id, refused)
             sent.quarantined += len(refused)
+            if tallies:
+                self._store.count(self._model_id, tallies)
         except Exception as error:  # `_log` has dealt with rows that cannot be stored
             if isinstance(error, ServerError):
                 self.close()  # the embedded servers are started again by opening

@@ -11,7 +11,8 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
-from mondrift.logger.record import Record, Stats, from_line, settled, to_line
+from mondrift.logger.record import Record, Stats, from_line, is_tally, settled, to_line
+from mondrift.logger.sampler import COUNT_SECONDS, Sampler
 from mondrift.logger.sender import Door, Sender, StoreAwayError
 from mondrift.logger.spill import Spill
 
@@ -39,7 +40,9 @@ class Worker:
         *,
         batch: int,
         seconds: float,
+        sampler: Sampler | None,
     ) -> None:
+        self._sampler = sampler
         self._model_id = model_id
         self._spill = spill
         self._batch = batch
@@ -49,6 +52,8 @@ class Worker:
     def begin(self) -> None:
         """Everything empty, no thread yet."""
         self.queue: deque[Record] = deque()
+        if self._sampler is not None:
+            self._sampler.begin()
         self._sending: list[Record] = []
         self._starting = threading.Lock()
         self._taking = threading.Lock()  # so that a row is always in `queue` or in `_sending`
@@ -99,13 +104,22 @@ class Worker:
             util.Finalize(None, self.close, args=(EXIT_SECONDS,), exitpriority=100)
 
     def overflow(self, record: Record) -> None:
-        """The queue is full, or closed: this row goes to disk at once (the thread waits for it)."""
-        self._append([record])
+        """The queue is full, or closed: this row goes to disk at once (the thread waits for it).
+
+        A sampler has room for it.
+        """
+        if self._sampler is None:
+            self._append([record])
+            return
+        self._sampler.offer([record], _now())
+        if self._stop:
+            self.put_away()
 
     def stats(self) -> Stats:
         """The counters now."""
+        sampler = self._sampler
         return Stats(
-            pending=len(self.queue) + len(self._sending),
+            pending=len(self.queue) + len(self._sending) + (sampler.in_memory if sampler else 0),
             sent=self._sent,
             quarantined=self._quarantined,
             spilled=self._spilled,
@@ -113,6 +127,8 @@ class Worker:
             torn=self._torn,
             on_disk=self._spill.size(),
             last_error=self._error,
+            seen=sampler.seen if sampler else 0,
+            kept=sampler.kept if sampler else 0,
         )
 
     def flush(self, timeout: float) -> bool:
@@ -120,7 +136,7 @@ class Worker:
         deadline = time.monotonic() + timeout
         if self.queue and not self._stop:
             self.start()
-        while not self._empty():
+        while not self._settled():
             left = deadline - time.monotonic()
             if left <= 0 or self._thread is None:
                 return False
@@ -130,13 +146,20 @@ class Worker:
                 self._turned.wait(min(left, 0.05))
         return True
 
-    def _empty(self) -> bool:
+    def _settled(self) -> bool:
+        """Whether nothing is in memory but samples of hours that run."""
         with self._taking:
+            if self._sampler is not None:
+                self._sampler.hurry()
+                if self._sampler.waiting:
+                    return False
             return not self.queue and not self._sending
 
     def close(self, timeout: float) -> None:
         """Send what can be sent in time, write the rest to disk, end the thread."""
         deadline = time.monotonic() + timeout
+        if self._sampler is not None:
+            self._sampler.end()
         self.flush(timeout)
         self._stop = True
         self._awake.set()
@@ -153,8 +176,9 @@ class Worker:
     def put_away(self) -> None:
         """Everything in memory to disk: there will be no further turn."""
         with self._taking:
-            left = [*self._sending, *self.queue]
+            queued = [*self.queue]
             self.queue.clear()
+            left = [*self._sending, *self._chosen(queued, None)]
         self._append(left)
 
     # The thread
@@ -173,6 +197,8 @@ class Worker:
     def _await_rows(self) -> None:
         """Until a batch is full or its first row is old enough; or there is a file to send."""
         idle = self._retry_at - time.monotonic() if self._retry_at else _IDLE_SECONDS
+        if self._sampler is not None and self._sampler.restless:
+            idle = min(idle, COUNT_SECONDS)
         if self._awake.wait(max(0.0, idle)) and not self._stop:
             self._full.wait(self._seconds)
         self._full.clear()
@@ -191,9 +217,10 @@ class Worker:
             self._to_disk(self._sending)
         finally:
             self._sending = []
-            if self.queue:
+            more = self._sampler is not None and self._sampler.waiting
+            if self.queue or more:
                 self._awake.set()
-                if len(self.queue) >= self._batch:
+                if len(self.queue) >= self._batch or more:
                     self._full.set()
             self._to_disk([])  # waits for what other threads have put there
             self._tell_dropped()
@@ -263,7 +290,15 @@ class Worker:
     def _take(self) -> None:
         with self._taking:
             n = min(self._batch, len(self.queue))
-            self._sending = [self.queue.popleft() for _ in range(n)]
+            taken = [self.queue.popleft() for _ in range(n)]
+            self._sending = self._chosen(taken, self._batch)
+
+    def _chosen(self, records: list[Record], most: int | None) -> list[Record]:
+        """The records; with a sampler, what it gives now, at most so many."""
+        if self._sampler is None:
+            return records
+        self._sampler.offer(records, _now())
+        return self._sampler.take(most, _now())
 
     def _to_disk(self, records: list[Record]) -> None:
         self._append(records)
@@ -278,9 +313,12 @@ class Worker:
             kept = self._spill.append([to_line(settled(each)) for each in records])
         except Exception as error:  # noqa: BLE001  (whatever it is, it is counted, and life goes on)
             self._error = f"{type(error).__name__}: {error}"
+        rows = [not is_tally(each) for each in records]
         with self._counting:
-            self._spilled += kept
-            self._dropped += len(records) - kept
+            self._spilled += sum(rows[:kept])
+            self._dropped += sum(rows[kept:])
+        if not all(rows[kept:]):
+            _log.warning("counts of %r are lost: the disk is full", self._model_id)
 
     def _tell_dropped(self, *, at_once: bool = False) -> None:
         """Loud, but not a line per row."""
@@ -295,3 +333,8 @@ class Worker:
             self._error or "Raise the bounds, or see why the store is away.",
         )
         self._reported, self._loud_at = self._dropped, now + _LOUD_SECONDS
+
+
+def _now() -> int:
+    """Microseconds since 1970."""
+    return time.time_ns() // 1000

@@ -20,6 +20,7 @@ from mondrift.measures.column import Column
 from mondrift.rows import Rows, read
 from mondrift.run.plan import Monitor
 from mondrift.run.reference import bounds, reference_rows, window_rows
+from mondrift.run.sampled import with_all_rows
 from mondrift.schema import Schema
 from mondrift.store import Model, Store
 from mondrift.store.reference_counts import LayoutOf, counted
@@ -56,6 +57,7 @@ def by_counts(store: Store, monitor: Monitor, window: Window) -> Verdict | None:
     if model.schema.target is not None or model.schema.latency is not None:
         reference, current = _with_labelled(store, monitor, model, reference, current)
     comparison = _tightened(compare(reference, current), reference, current)
+    comparison = with_all_rows(store, monitor, window, comparison)
     return judge(_told(comparison, "counts"), monitor.policy)
 
 
@@ -70,6 +72,7 @@ def by_rows(store: Store, monitor: Monitor, window: Window) -> Verdict:
         fitted = counted(reference, _layouts(counts), counts)
         reference = replace(fitted, labelled=reference)
     comparison = compare(reference, window_rows(store, model, window))
+    comparison = with_all_rows(store, monitor, window, comparison)
     return judge(_told(comparison, "rows"), monitor.policy)
 
 

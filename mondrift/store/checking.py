@@ -70,6 +70,8 @@ def _count(connection: Connection, model: int, name: str) -> Finding:
         state += f", {found.waiting} days still to be counted"
     if found.quarantined:
         state += f", {found.quarantined:,} in quarantine"
+    if found.unkept:
+        state += f", {found.unkept:,} more seen and not kept by sampling"
     if found.ready == found.counted:
         return Finding(True, state)
     return Finding(
@@ -102,5 +104,7 @@ SELECT
   (SELECT coalesce(sum(n), 0) FROM days
    WHERE (schema_version, day) NOT IN (SELECT schema_version, day FROM pending))::bigint AS ready,
   (SELECT count(*) FROM pending) AS waiting,
-  (SELECT count(*) FROM quarantine WHERE model = :model) AS quarantined
+  (SELECT count(*) FROM quarantine WHERE model = :model) AS quarantined,
+  (SELECT coalesce(sum(s.seen - s.kept), 0) FROM sampled_hours s, first
+   WHERE model = :model AND hour >= first.kept)::bigint AS unkept
 """

@@ -241,7 +241,7 @@ def _plain_tables(db: Database, keep: Keep, *, dry_run: bool) -> dict[str, int]:
         else:
             found[name] = dropping.delete_where(db, table, key, condition, values)
     found["results"] = found.pop("drift_results") + found.pop("performance_metrics")
-    del found["pending"]
+    del found["pending"], found["sampled"]
     if not dry_run:
         with transaction(db.engine) as connection:
             _forget_checks(connection, values, changed=found["results"] > 0)
@@ -296,6 +296,7 @@ _TABLES = {
         "rollups", "rollup",
         "start < :first AND layout IN (SELECT layout FROM rollup_layouts WHERE model = :model)",
     ),
+    "sampled": ("sampled_hours", "model, hour, source", "model = :model AND hour < :first"),
     "pending": (
         "rollup_pending", "model, schema_version, day", "model = :model AND day < :day",
     ),

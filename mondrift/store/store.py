@@ -25,6 +25,7 @@ from mondrift.store import (
     models,
     registering,
     rollup_windows,
+    sampling,
     schema,
     volumes,
     windows,
@@ -114,7 +115,9 @@ class Store(Ledger, Upkeep):
     @property
     def primary(self) -> Store:
         """This store without its replica: for what decides, and must not lag. Closes with it."""
-        return Store(self._db.primary, self.settings, None)
+        primary = Store(self._db.primary, self.settings, None)
+        primary._meter = self._meter
+        return primary
 
     @property
     def cache(self) -> Cache:
@@ -342,7 +345,10 @@ class Store(Ledger, Upkeep):
     def volume(
         self, model_id: str, start: datetime, end: datetime, *, every: str = "1h"
     ) -> pd.DataFrame:
-        """Rows per period ("15min", "1h", "1D", UTC) in [start, end): columns start, n."""
+        """Rows per period ("15min", "1h", "1D", UTC) in [start, end): columns start, n.
+
+        With those that a sampling `Logger` saw and did not keep: exact for whole hours (UTC).
+        """
         return volumes.volume(self._db, self.model(model_id), start, end, every)
 
     def live_volume(self, model_id: str, *, hours: int = 24) -> pd.DataFrame:
@@ -351,6 +357,10 @@ class Store(Ledger, Upkeep):
         From live counters in the cache, so up to five minutes behind; `volume` is exact.
         """
         return volumes.live(self._db, self.model(model_id), hours)
+
+    def unkept(self, model_id: str, start: datetime, end: datetime) -> sampling.Unkept:
+        """How many rows of [start, end) a sampling `Logger` saw and did not keep, and its seeds."""
+        return sampling.unkept(self._db, self.model(model_id), start, end)
 
     # Who did what
 

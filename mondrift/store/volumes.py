@@ -11,6 +11,7 @@ from mondrift.errors import WindowError, shown
 from mondrift.store.connect import told
 from mondrift.store.database import Database
 from mondrift.store.models import Model
+from mondrift.store.sampling import beyond
 from mondrift.store.timestamps import to_microseconds
 
 _PERIODS = {
@@ -65,13 +66,18 @@ def latest(db: Database, model: Model) -> datetime | None:
         return connection.execute(query, {"model": model.number}).scalar_one_or_none()
 
 
-_COUNT = """
-SELECT period AS start, coalesce(n, 0) AS n
-FROM generate_series(CAST(:low AS timestamptz), CAST(:high AS timestamptz) - interval '1 us',
-                     :every) AS period
-LEFT JOIN (
+# Rows that are stored, and those that a sample left out.
+_COUNT = f"""
+WITH periods AS (
+  SELECT period, least(period + :every, :high) AS until
+  FROM generate_series(CAST(:low AS timestamptz), CAST(:high AS timestamptz) - interval '1 us',
+                       :every) AS period
+), counted AS (
   SELECT date_bin(:every, timestamp, :low) AS period, count(*) AS n FROM predictions
   WHERE model = :model AND timestamp >= :low AND timestamp < :high GROUP BY 1
-) counted USING (period)
+)
+SELECT period AS start, coalesce(counted.n, 0) + unkept.n AS n
+FROM periods LEFT JOIN counted USING (period)
+CROSS JOIN LATERAL ({beyond("period", "until")}) unkept
 ORDER BY period
-"""
+"""  # noqa: S608 - our own words

@@ -307,7 +307,7 @@ def _as_version_2(url: str, path: Path, older: Path) -> None:
 
 
 def _tables_at(version: str) -> list[str]:
-    later = {"0002": {"retention", "self_metrics"}}
+    later = {"0002": {"retention", "self_metrics", "sampled_hours"}}
     return [table.name for table in metadata.sorted_tables if table.name not in later[version]]
 
 

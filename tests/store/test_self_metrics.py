@@ -29,7 +29,7 @@ def test_what_each_process_did_is_summed_up_when_it_closes(
             store.register_model("m", schema, task="binary")
             store.log("m", make_rows(20, prefix=prefix))
             store.label("m", [{"id": f"{prefix}1", "value": 1}])
-            store.window("m", START, START + timedelta(days=1))
+            store.primary.window("m", START, START + timedelta(days=1))
     with Store.open(url) as store:
         found = store.self_metrics().set_index("name")
     assert found.loc["ingest", "n"] == 40
