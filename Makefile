@@ -13,8 +13,8 @@ INPUTS := pyproject.toml constraints.txt
 
 # Minutes that each ring of tests may take beside another one, cheapest first. tests/rings.py runs
 # exactly these, two at a time on two cores: half of their sum stays below 10.
-RINGS := doctest=0.75 unit=1 conformance=1.25 known=0.25 architecture=0.75 lint=0.1 types=0.75 \
-	servers=6 notebooks=3.5 install=0.6 browser=1.4 jupyterlab=1.2 calibration=1.5
+RINGS := doctest=0.5 unit=2 conformance=1 known=0.5 architecture=0.6 lint=0.1 types=0.6 \
+	servers=5.5 notebooks=4 install=0.5 browser=1.2 jupyterlab=1.2 calibration=1.5
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up down lab report test oldest lint types bench calibrate lock clean

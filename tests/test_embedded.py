@@ -494,8 +494,19 @@ def test_a_home_deleted_under_the_servers_ends_them(home: Path) -> None:
         state = embedded.status(servers.home)
         pids = (*state.postgres.pids, *state.redis.pids)
         shutil.rmtree(servers.home)
-    # PostgreSQL looks for its files once a minute
-    until(lambda: not any(Path(f"/proc/{pid}/exe").exists() for pid in pids), seconds=75)
+    until(lambda: not any(Path(f"/proc/{pid}/exe").exists() for pid in pids))
+
+
+def test_servers_of_a_background_job_end_with_their_home_too(home: Path) -> None:
+    """A shell starts background jobs with SIGINT and SIGQUIT ignored, and servers inherit that."""
+    ignoring = "import signal\nsignal.signal(signal.SIGQUIT, signal.SIG_IGN)\n"
+    client = run_child(ignoring + CLIENT, home)
+    assert first_line(client).startswith("attached")
+    state = embedded.status(home)
+    pids = (*state.postgres.pids, *state.redis.pids)
+    shutil.rmtree(home)
+    client.communicate("\n", timeout=60)
+    until(lambda: not any(Path(f"/proc/{pid}/exe").exists() for pid in pids))
 
 
 # -- kill -9

@@ -38,7 +38,7 @@ class Postgres(Server):
     """The PostgreSQL of a place."""
 
     def __init__(self, place: Place) -> None:
-        super().__init__("postgres", "PostgreSQL", place)
+        super().__init__("postgres", "PostgreSQL", place, signal.SIGQUIT)
 
     @property
     def socket(self) -> Path:

@@ -41,6 +41,8 @@ class Server(ABC):
     name: str
     label: str
     place: Place
+    #: Ends it and its processes at once, whatever signals its starter ignored.
+    at_once: signal.Signals
 
     @property
     @abstractmethod
@@ -118,7 +120,7 @@ class Server(ABC):
 
         After a kill -9 of postgres its other processes see that and go by themselves.
         """
-        end(self.processes(deleted=True), signal.SIGQUIT)
+        end(self.processes(deleted=True), self.at_once)
         for seconds, number in (
             (2.0, signal.SIGINT),  # postgres alone: stop in order; a backend: cancel
             (10.0, signal.SIGQUIT),

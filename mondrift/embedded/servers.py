@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
-import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -212,7 +211,7 @@ def _leave(place: Place, users: int) -> None:
     os.close(users)  # not LOCK_UN: a forked child may still use its copy
     if not place.home.is_dir():  # somebody deleted it; servers without files help nobody
         for server in (Postgres(place), Valkey(place)):
-            end(server.processes(deleted=True), signal.SIGQUIT)
+            end(server.processes(deleted=True), server.at_once)
         return
     with _starting(place):
         if not place.pinned.exists():

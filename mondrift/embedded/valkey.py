@@ -35,7 +35,8 @@ class Valkey(Server):
     """The Redis-compatible server of a place."""
 
     def __init__(self, place: Place) -> None:
-        super().__init__("valkey", "Valkey", place)
+        # SIGQUIT would be ignored by one that a background job of a shell has started
+        super().__init__("valkey", "Valkey", place, signal.SIGKILL)
 
     @property
     def socket(self) -> Path:

@@ -119,7 +119,7 @@ def test_drift_is_what_scipy_found(played: Played, monday: str) -> None:
         assert found.detail["from"] == "counts"
         true, most = expected["ks"]["statistic"], found.detail.get("at_most", found.statistic)
         assert found.statistic - 1e-6 <= true <= most + 1e-6, column
-        assert true - found.statistic < 0.001, column
+        assert true - found.statistic < 0.002, column
 
 
 @pytest.mark.parametrize(
