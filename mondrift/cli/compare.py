@@ -132,7 +132,7 @@ def write_page(verdict: Verdict, path: Path, title: str) -> None:
         report.add(chart)
     if briefing.performance is not None:
         report.heading("Performance").add(briefing.metrics())
-    report.heading("How it was measured").add(briefing.method())
+    report.add(briefing.method())
     report.save(path)
 
 
