@@ -9,7 +9,6 @@ first asked for: this module is the one door through which higher floors reach p
 from __future__ import annotations
 
 import os
-import tempfile
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from mondrift.errors import ReportError
+from mondrift.whole import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -134,17 +134,7 @@ class Report:
         target = Path(path)
         html = self.to_html()
         try:
-            handle, aside = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-            try:
-                with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-                    file.write(html)
-                mask = os.umask(0)
-                os.umask(mask)
-                Path(aside).chmod(0o666 & ~mask)
-                Path(aside).replace(target)
-            except BaseException:
-                Path(aside).unlink(missing_ok=True)
-                raise
+            write_whole(target, html)
         except OSError as error:
             reason = error.strerror or type(error).__name__
             raise ReportError(

@@ -144,7 +144,7 @@ class _Labels:
             "unknown": done.unknown,
             "quarantined": done.quarantined,
         }
-        # A label that waits for its prediction would be put to the waiting ones once more.
+        # A label that waits for its prediction is unknown the second time, too: it tells nothing.
         return counts, None if done.unknown or done.quarantined else 0
 
     def known(self, counts: Counts) -> bool:

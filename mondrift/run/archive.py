@@ -16,12 +16,12 @@ import fcntl
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from mondrift import whole
 from mondrift.errors import RunError
 from mondrift.report import IndexRun, index_page
 from mondrift.run.secrecy import leaked
@@ -253,21 +253,9 @@ def failure_page(record: Record) -> str:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a file aside and rename it, so that readers see all of it or none."""
+    """Write a file of the archive, so that readers see all of it or none."""
     with _told(path):
-        handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            mask = os.umask(0)
-            os.umask(mask)
-            Path(aside).chmod(0o666 & ~mask)
-            Path(aside).replace(path)
-        except BaseException:
-            Path(aside).unlink(missing_ok=True)
-            raise
+        whole.write_whole(path, text)
 
 
 def _read(path: Path) -> Record | None:

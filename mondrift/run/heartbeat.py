@@ -7,8 +7,6 @@ It also remembers which windows were started at which tick, so that a restart as
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime, timedelta
@@ -17,6 +15,7 @@ from typing import Any, Literal
 
 from mondrift.errors import RunError
 from mondrift.run.schedule import Agenda
+from mondrift.whole import write_whole
 from mondrift.window import Window
 
 NAME = "schedule.json"
@@ -52,14 +51,7 @@ class Heartbeat:
         path = home / NAME
         text = json.dumps(asdict(self), indent=2, sort_keys=True, allow_nan=False) + "\n"
         try:
-            handle, aside = tempfile.mkstemp(dir=home, prefix=f".{NAME}.")
-            try:
-                with os.fdopen(handle, "w", encoding="utf-8") as file:
-                    file.write(text)
-                Path(aside).replace(path)
-            except BaseException:
-                Path(aside).unlink(missing_ok=True)
-                raise
+            write_whole(path, text)
         except OSError as error:
             raise RunError(
                 f"The heartbeat cannot be written at {str(path)!r}: {error.strerror}. Free the "

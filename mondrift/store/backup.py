@@ -2,7 +2,8 @@
 
 The file is a zip archive: one member per table, or per partition, and `manifest.json` with
 versions, the columns and rows of each member, and a checksum. It needs no program of PostgreSQL's,
-and goes from any version of PostgreSQL from 15 on to any other.
+and goes from any version of PostgreSQL from 15 on to any other. It holds every value, private
+columns included, so that only its owner may read it.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import IO, Any
 
 from sqlalchemy import Connection, text
 
+from mondrift.embedded.locks import open_private
 from mondrift.errors import InputError
 from mondrift.store import partitions, schema
 from mondrift.store.connect import raw_cursor, told
@@ -96,7 +98,10 @@ def _write(
     parts = [(table.name, part) for table in metadata.sorted_tables
              for part in _parts(connection, table.name)]  # fmt: skip
     members = []
-    with zipfile.ZipFile(aside, "x", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+    with (
+        os.fdopen(open_private(aside, os.O_WRONLY | os.O_EXCL), "wb") as file,
+        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+    ):
         for done, (table, part) in enumerate(parts, start=1):
             members.append(_export(connection, archive, table, part))
             if progress is not None:

@@ -12,7 +12,17 @@ PACKAGE = ROOT / "mondrift"
 
 # In reading order: each may import only those before it.
 SPINE = (
-    *("window", "kinds", "matching", "schema", "rows", "summaries", "measurement", "histogram"),
+    *(
+        "whole",
+        "window",
+        "kinds",
+        "matching",
+        "schema",
+        "rows",
+        "summaries",
+        "measurement",
+        "histogram",
+    ),
     *("privacy", "performance", "pair", "comparison", "comparing", "null", "policy", "finding"),
     *("drift", "quality", "accuracy", "learned", "verdict", "diagnosis", "wording"),
     *("severity", "alert", "incident", "playbook", "exhibits", "briefing", "report"),

@@ -201,6 +201,13 @@ def test_a_backup_never_writes_over_another(
     assert [each.name for each in tmp_path.iterdir()] == ["one.zip"]
 
 
+def test_only_its_owner_may_read_a_backup(new_database: Callable[[], str], tmp_path: Path) -> None:
+    path = tmp_path / "one.zip"
+    with Store.open(new_database()) as store:
+        store.backup(path)
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
 def _back_up_slowly(url: str, path: str, begun: object) -> None:
     def slowly(done: int, _: int) -> None:
         if done == 5:
