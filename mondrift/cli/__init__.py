@@ -12,10 +12,13 @@ from typing import Any
 
 import click
 
+from mondrift.cli.alerts import alerts
+from mondrift.cli.archive import archive
 from mondrift.cli.compare import compare
 from mondrift.cli.ingest import label, log
 from mondrift.cli.models import baseline, model
-from mondrift.cli.monitors import alerts, archive, check, monitors, run
+from mondrift.cli.monitors import check, run
+from mondrift.cli.plans import monitors
 from mondrift.cli.quarantine import quarantine
 from mondrift.cli.schedule import schedule
 from mondrift.cli.servers import config, db, down, lab, status, up

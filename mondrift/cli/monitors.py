@@ -1,12 +1,11 @@
-"""Monitors at work: check, run, monitors, alerts, archive."""
+"""Monitors at work: check, run."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,31 +14,19 @@ from mondrift.cli.output import (
     as_json,
     fail_on_alarm,
     opened_store,
-    show_frame,
+    reports_option,
     show_json,
 )
+from mondrift.cli.plans import loaded
 
 if TYPE_CHECKING:
     from mondrift.run.plan import Monitor
-    from mondrift.settings import Settings
     from mondrift.store import Store
     from mondrift.window import Window
 
-_reports = click.option(
-    "--reports", type=click.Path(path_type=Path), help="The archive; default: ./reports."
-)
 _window = click.option(
     "--window", "day", help="A day (and time) in the window; default: the last one that is over."
 )
-
-
-def _loaded(name: str, settings: Settings) -> Monitor:
-    from mondrift.policy import Policy
-    from mondrift.run.plan import load_monitor
-    from mondrift.run.workspace import Workspace
-
-    base = Policy.from_mapping(settings.policy_values())
-    return load_monitor(name, Workspace(Path()).monitors, policy=base)
 
 
 def _chosen(store: Store, monitor: Monitor, day: str | None) -> Window:
@@ -63,7 +50,7 @@ def _chosen(store: Store, monitor: Monitor, day: str | None) -> Window:
 def _at_work(name: str, day: str | None) -> Iterator[tuple[Store, Monitor, Window]]:
     from mondrift.settings import Settings
 
-    monitor = _loaded(name, Settings.load())  # a mistake in the file is told before servers start
+    monitor = loaded(name, Settings.load())  # a mistake in the file is told before servers start
     with opened_store() as store:
         yield store, monitor, _chosen(store, monitor, day)
 
@@ -109,7 +96,7 @@ def check(monitor: str, day: str | None, force: bool, as_json: bool, fail_on_ala
 @click.option("--force", is_flag=True, help="A new revision, even when nothing has changed.")
 @click.option("--timeout", type=click.FloatRange(min=1), default=3600, show_default=True,
               help="Seconds that the notebook may take.")  # fmt: skip
-@_reports
+@reports_option
 @as_json
 @fail_on_alarm
 def run(
@@ -156,137 +143,3 @@ def run(
 
 def _said(words: str) -> None:
     click.echo(f"  {words}", err=True)
-
-
-@click.group()
-def monitors() -> None:
-    """The monitors of this folder: params/monitors/*.yaml."""
-
-
-@monitors.command("list")
-@as_json
-def monitors_list(as_json: bool) -> None:
-    """Every monitor: its model, its windows, its notebook.
-
-    \b
-    Example:
-      mondrift monitors list
-    """
-    import pandas as pd
-
-    lines = [_line(each) for each in _all().values()]
-    show_frame(pd.DataFrame(lines), as_json=as_json, empty="no monitor in params/monitors yet")
-
-
-@monitors.command("check")
-def monitors_check() -> None:
-    """Read every file, and tell all that is wrong, with its line.
-
-    \b
-    Example:
-      mondrift monitors check
-    """
-    found = _all()
-    click.echo(f"{len(found)} monitors are in order: {', '.join(found)}")
-
-
-@monitors.command("show")
-@click.argument("monitor")
-@as_json
-def monitors_show(monitor: str, as_json: bool) -> None:
-    """One monitor as it is understood, defaults included.
-
-    \b
-    Example:
-      mondrift monitors show flights_weekly
-    """
-    from mondrift.settings import Settings
-
-    plan = _loaded(monitor, Settings.load())
-    told: dict[str, Any] = {
-        **_line(plan),
-        **plan.config(),
-        "catch_up": dataclasses.asdict(plan.catch_up),
-        "alerts": dataclasses.asdict(plan.alerts),
-    }
-    if as_json:
-        show_json(told)
-        return
-    import yaml
-
-    click.echo(yaml.safe_dump(_listed(told), sort_keys=False, allow_unicode=True).rstrip())
-
-
-def _all() -> dict[str, Monitor]:
-    from mondrift.policy import Policy
-    from mondrift.run.plan import load_monitors
-    from mondrift.run.workspace import Workspace
-    from mondrift.settings import Settings
-
-    base = Policy.from_mapping(Settings.load().policy_values())
-    return load_monitors(Workspace(Path()).monitors, policy=base)
-
-
-def _line(plan: Monitor) -> dict[str, Any]:
-    return {
-        "monitor": plan.name,
-        "model": plan.model,
-        "window": str(plan.calendar.length),
-        "zone": plan.calendar.zone,
-        "notebook": plan.notebook,
-        "schedule": plan.schedule or "-",
-    }
-
-
-def _listed(value: Any) -> Any:
-    """YAML's own types: tuples become lists."""
-    if isinstance(value, dict):
-        return {str(key): _listed(each) for key, each in value.items()}
-    return [_listed(each) for each in value] if isinstance(value, (list, tuple)) else value
-
-
-@click.group(invoke_without_command=True)
-@click.pass_context
-def alerts(ctx: click.Context) -> None:
-    """Alerts that checks have raised."""
-    if ctx.invoked_subcommand is None:
-        ctx.invoke(alerts_list)
-
-
-@alerts.command("list")
-@click.argument("model_id", required=False)
-@click.option("--last", type=click.IntRange(min=1), default=20, show_default=True)
-@as_json
-def alerts_list(model_id: str | None = None, last: int = 20, as_json: bool = False) -> None:
-    """The last alerts, newest first, and whether they were delivered.
-
-    \b
-    Example:
-      mondrift alerts list flights --last 5
-    """
-    with opened_store() as store:
-        frame = store.alerts(model_id, last=last)
-    if not as_json:
-        names = ["window_start", "severity", "kind", "title", "delivered"]
-        frame = frame[names].assign(window_start=[f"{at:%Y-%m-%d}" for at in frame["window_start"]])
-    show_frame(frame, as_json=as_json, empty="no alert has been raised")
-
-
-@click.group()
-def archive() -> None:
-    """The folder of reports."""
-
-
-@archive.command("index")
-@_reports
-def archive_index(reports: Path | None) -> None:
-    """Build reports/index.html anew from the records of the runs.
-
-    \b
-    Example:
-      mondrift archive index
-    """
-    from mondrift.run.archive import Archive
-    from mondrift.run.workspace import Workspace
-
-    click.echo(Archive(Workspace(Path(), reports).reports).index())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,6 +19,9 @@ ALARM = 10
 """Exit code of a verdict `alarm`, with --fail-on-alarm."""
 
 as_json = click.option("--json", "as_json", is_flag=True, help="JSON, for scripts.")
+reports_option = click.option(
+    "--reports", type=click.Path(path_type=Path), help="The archive; default: ./reports."
+)
 fail_on_alarm = click.option(
     "--fail-on-alarm", is_flag=True, help=f"Exit code {ALARM} when the verdict is alarm."
 )
