@@ -53,7 +53,7 @@ def performance(
         return measurements
     measurements.append(_coverage(before, after, target, segment))
     task = task_of(before.schema, before.columns[target])
-    labels = _labels(before, after) if task != "regression" else ()
+    labels = labels_of(before, after) if task != "regression" else ()
     one, other = (_metrics(rows, task, labels, seed) for rows in (before, after))
     column = before.schema.prediction or next(iter(before.schema.probabilities.values()), target)
     role = before.schema.role(column)
@@ -68,8 +68,8 @@ def performance(
 
 def _right(rows: Rows, labels: tuple[str, ...]) -> Column:
     """Whether each row was predicted right; missing where the label is."""
-    target = _codes(rows.columns[rows.schema.target or ""], labels)
-    prediction = _codes(rows.columns[rows.schema.prediction or ""], labels)
+    target = codes_of(rows.columns[rows.schema.target or ""], labels)
+    prediction = codes_of(rows.columns[rows.schema.prediction or ""], labels)
     known = (target >= 0) & (prediction >= 0)
     return Column("accuracy", "boolean", np.where(known, target == prediction, np.nan))
 
@@ -94,7 +94,7 @@ def _dependent(
     return replace(accuracy, low=low, high=high, detail={**accuracy.detail, **kept})
 
 
-def _labels(before: Rows, after: Rows) -> tuple[str, ...]:
+def labels_of(before: Rows, after: Rows) -> tuple[str, ...]:
     """Every class that either window names, in the order in which they are met."""
     names = (before.schema.target or "", before.schema.prediction or "")
     columns = [rows.columns[n] for rows in (before, after) for n in names if n in rows.columns]
@@ -111,12 +111,12 @@ def _metrics(rows: Rows, task: Task, labels: tuple[str, ...], seed: int) -> dict
         values = prediction.values if prediction is not None else None
         return evaluate(target.values, values, task=task, seed=seed)
     positive = positive_of(rows.schema, labels)
-    probability = _probabilities(rows, labels)
+    probability = probabilities_of(rows, labels)
     if task == "binary" and positive not in labels:
         task, probability = "multiclass", None
     return evaluate(
-        _codes(target, labels),
-        None if prediction is None else _codes(prediction, labels),
+        codes_of(target, labels),
+        None if prediction is None else codes_of(prediction, labels),
         probability,
         task=task,
         labels=labels,
@@ -125,7 +125,7 @@ def _metrics(rows: Rows, task: Task, labels: tuple[str, ...], seed: int) -> dict
     )
 
 
-def _codes(column: Column, labels: tuple[str, ...]) -> np.ndarray:
+def codes_of(column: Column, labels: tuple[str, ...]) -> np.ndarray:
     """Codes of a categorical column re-written as positions in `labels`; -1 stays missing."""
     if not column.levels:
         return np.full(len(column.values), -1)
@@ -133,7 +133,7 @@ def _codes(column: Column, labels: tuple[str, ...]) -> np.ndarray:
     return np.asarray(table[column.values])
 
 
-def _probabilities(rows: Rows, labels: tuple[str, ...]) -> np.ndarray | None:
+def probabilities_of(rows: Rows, labels: tuple[str, ...]) -> np.ndarray | None:
     """(n,) P(positive), (n, k) in the order of `labels`, or None."""
     named = rows.schema.probabilities
     if not named or any(name not in rows.columns for name in named.values()):
