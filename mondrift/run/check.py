@@ -14,11 +14,12 @@ from zoneinfo import ZoneInfo
 from mondrift import wording
 from mondrift.alert import Alert, alerts_for, judged_kinds
 from mondrift.diagnosis import diagnose, moving_since
+from mondrift.errors import WindowError
 from mondrift.incident import Event, Incident, Silence, recovery, step
 from mondrift.notify import payload
 from mondrift.run.judging import judge_window
 from mondrift.run.plan import Monitor
-from mondrift.run.reference import bounds
+from mondrift.run.reference import bounds, reference_windows
 from mondrift.severity import SEVERITIES
 from mondrift.store import Message, Run, Store
 from mondrift.verdict import Verdict
@@ -81,7 +82,10 @@ def check_held(
 ) -> CheckResult:
     """`check` for a caller that holds `store.running(monitor.name)` itself."""
     store = store.primary  # a replica may lack rows that `begin_run` has counted
-    run = store.begin_run(monitor.name, monitor.model, window, monitor.config(), force=force)
+    run = store.begin_run(
+        monitor.name, monitor.model, window, monitor.config(),
+        reference=_measured_against(monitor, window), force=force,
+    )  # fmt: skip
     if not run.fresh:
         return CheckResult(run, store.verdict(run))
     try:
@@ -98,6 +102,14 @@ def check_held(
         store.fail_run(run, f"{type(error).__name__}: {error}")
         raise
     return CheckResult(store.run(run.run_id), verdict, alerts, outcome.news)
+
+
+def _measured_against(monitor: Monitor, window: Window) -> tuple[Window, ...]:
+    """Windows whose late rows and labels are news, too; a window without any fails in judging."""
+    try:
+        return reference_windows(monitor, window)
+    except WindowError:
+        return ()
 
 
 def now_of(store: Store, monitor: Monitor) -> datetime | None:

@@ -36,18 +36,19 @@ class Ledger:
         window: Window | tuple[datetime, datetime],
         config: Mapping[str, Any],
         *,
+        reference: Sequence[Window | tuple[datetime, datetime]] = (),
         force: bool = False,
     ) -> Run:
         """Begin a run, or find that it has been done: then `fresh` is False.
 
         The run is identified by the monitor, a hash of `config` (JSON-valid), the window and a
         revision. Nothing new since the last revision: that one is returned, checked or finished.
-        More rows, more labels, a failure or `force`: the next revision begins. Call it while
-        holding `running(monitor)`: a run that still stands at "started" is then known to be dead.
+        More rows, more labels, also in `reference` (the windows it is measured against), a failure
+        or `force`: the next revision begins. Call it while holding `running(monitor)`: a run that
+        still stands at "started" is then known to be dead.
         """
-        return runs.begin(
-            self._db, models.get(self._db, model_id), monitor, window, config, force=force
-        )
+        wanted = runs.Wanted(monitor, window, config, tuple(reference))
+        return runs.begin(self._db, models.get(self._db, model_id), wanted, force=force)
 
     def save_check(
         self,

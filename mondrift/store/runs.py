@@ -1,14 +1,15 @@
 """Runs: one execution of a monitor for one window, identified so that nothing is done twice.
 
 A run is (monitor, hash of its configuration, window, revision). Its watermarks, the numbers of
-rows and labels in the window when it began, say what it has seen: the same again is a no-op; more
-rows, late labels or `force` make the next revision, and old ones stay.
+rows and labels in the window when it began, say what it has seen, and a third one what it was
+measured against where that is windows of the store: the same again is a no-op; more rows, late
+labels or `force` make the next revision, and old ones stay.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -53,8 +54,9 @@ class Run:
     """One execution for one window.
 
     `state`: started → checked (results are stored) → finished (the report is there), or failed.
-    `rows` and `labels` are the watermarks. `fresh`: made by the `begin_run` that returned it;
-    otherwise the answer was there already.
+    `rows` and `labels` are the watermarks; `reference_watermark` counts rows and labels, together,
+    of the windows it was measured against (0: of none; None: a run from before this was noted).
+    `fresh`: made by the `begin_run` that returned it; otherwise the answer was there already.
     """
 
     run_id: str
@@ -74,7 +76,18 @@ class Run:
     status: str | None
     report: str | None
     error: str | None
+    reference_watermark: int | None = None
     fresh: bool = False
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a run is asked to do: a window of a monitor, and the windows it is measured against."""
+
+    monitor: str
+    window: Window | tuple[datetime, datetime]
+    config: Mapping[str, Any]
+    reference: Sequence[Window | tuple[datetime, datetime]] = ()
 
 
 def config_hash(config: Mapping[str, Any]) -> str:
@@ -105,40 +118,37 @@ def running(db: Database, monitor: str) -> Iterator[None]:
             connection.execute(release, key)
 
 
-def begin(
-    db: Database,
-    model: Model,
-    monitor: str,
-    window: Window | tuple[datetime, datetime],
-    config: Mapping[str, Any],
-    *,
-    force: bool,
-) -> Run:
+def begin(db: Database, model: Model, wanted: Wanted, *, force: bool) -> Run:
     """The run to do, or the one that has already been done; see `Store.begin_run`."""
-    start, end = _bounds(window)
-    hashed = config_hash(config)
+    start, end = _bounds(wanted.window)
+    hashed = config_hash(wanted.config)
     with transaction(db.engine) as connection:
         rows, labels = _watermarks(connection, model.number, start, end)
-        key = (monitor, hashed, start, end)
+        before = [
+            _watermarks(connection, model.number, *_bounds(each)) for each in wanted.reference
+        ]
+        seen = _Seen(rows, labels, sum(map(sum, before)))
+        key = (wanted.monitor, hashed, start, end)
         latest = _latest(connection, model, key)
         if latest is not None and latest.state == "started":
             latest = _fail(connection, latest, "the process was killed before the check was stored")
         done = latest is not None and latest.state in ("checked", "finished")
-        if latest is not None and done and not force and not _more(latest, rows, labels):
+        if latest is not None and done and not force and not _more(latest, seen):
             return latest
         now = db.clock()
         row = {
             "run_id": ids.make(np.array([to_microseconds(now, "the clock")]))[0].decode(),
-            "monitor": monitor,
+            "monitor": wanted.monitor,
             "model": model.number,
             "config_hash": hashed,
-            "config": dict(config),
+            "config": dict(wanted.config),
             "window_start": start,
             "window_end": end,
             "revision": 1 if latest is None else latest.revision + 1,
             "state": "started",
-            "row_watermark": rows,
-            "label_watermark": labels,
+            "row_watermark": seen.rows,
+            "label_watermark": seen.labels,
+            "reference_watermark": seen.reference,
             "started_at": now,
         }
         connection.execute(insert(runs), row)
@@ -206,9 +216,19 @@ def _watermarks(
     return int(rows), int(labels)
 
 
-def _more(run: Run, rows: int, labels: int) -> bool:
+@dataclass(frozen=True)
+class _Seen:
+    """The watermarks of a window, and of what it is measured against."""
+
+    rows: int
+    labels: int
+    reference: int
+
+
+def _more(run: Run, seen: _Seen) -> bool:
     """Whether there is something new to see; fewer rows are retention's doing, and no news."""
-    return rows > run.rows or labels > run.labels
+    before = seen.reference if run.reference_watermark is None else run.reference_watermark
+    return seen.rows > run.rows or seen.labels > run.labels or seen.reference > before
 
 
 def _latest(
@@ -259,6 +279,7 @@ def _get(connection: Connection, run_id: str) -> Run:
             models.c.model_id,
             runs.c.row_watermark.label("rows"),
             runs.c.label_watermark.label("labels"),
+            runs.c.reference_watermark,
             *(runs.c[name] for name in _FACTS),
         )
         .join(models, models.c.model == runs.c.model)

@@ -237,6 +237,7 @@ runs = Table(
     Column("state", Text, nullable=False),
     Column("row_watermark", BigInteger, nullable=False),
     Column("label_watermark", BigInteger, nullable=False),
+    Column("reference_watermark", BigInteger),
     _moment("started_at", nullable=False),
     _moment("checked_at"),
     _moment("finished_at"),

@@ -103,6 +103,29 @@ def test_reference_rows_are_of_the_same_weekday_and_hours_in_the_zone(world):
         }
 
 
+def test_rows_and_labels_that_come_late_into_the_reference_make_the_next_revision(store):
+    kinds = {**SCHEMA.kinds, "bought": "categorical"}
+    store.register_model("late", replace(SCHEMA, kinds=kinds, target="bought"), task="binary")
+    frame = rows().iloc[: 288 * 4]
+    store.log("late", frame)
+    plans = [
+        Monitor("day_before", "late", DAYS, reference=Reference("previous window")),
+        Monitor("baseline", "late", DAYS),
+    ]
+    store.register_baseline("late", [DAYS.window("2024-03-04")])
+    window = DAYS.window("2024-03-06")
+
+    def revisions() -> list[int]:
+        return [check(store, each, window).run.revision for each in plans]
+
+    assert revisions() == revisions() == [1, 1]
+    late = frame.iloc[288:300].assign(id=[f"late{i}" for i in range(12)])  # the day before
+    store.log("late", late)
+    assert revisions() == revisions() == [2, 1]
+    store.label("late", pd.DataFrame({"id": late["id"], "value": 1}))
+    assert revisions() == revisions() == [3, 1]
+
+
 def test_weeks_before_the_first_day_are_missing(world):
     store, monitor = world
     monitor = replace(monitor, reference=PREVIOUS)
