@@ -10,6 +10,7 @@ MondriftError
 ├── ModelError (LookupError)       a model, baseline or run that the store does not know
 ├── ServerError (ConnectionError)  PostgreSQL or Redis does not start or answer
 ├── StoreError (RuntimeError)      the store refuses: wrong schema version, read-only, full
+│   └── BusyError                  another process is at it just now: try again later
 ├── RunError (RuntimeError)        a notebook failed, timed out or was killed
 ├── ReportError (ValueError)       something that must not go into a report
 ├── VerdictError (RuntimeError)    raised by `Verdict.raise_for_status` on alarm
@@ -27,10 +28,16 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import ClassVar
 
 
 class MondriftError(Exception):
-    """Base of every error that mondrift raises on purpose."""
+    """Base of every error that mondrift raises on purpose.
+
+    `exit_code` is what a command that ends by it leaves: 1, unless a script has to tell it apart.
+    """
+
+    exit_code: ClassVar[int] = 1
 
     def __str__(self) -> str:  # KeyError would show the repr of its argument
         return str(self.args[0]) if self.args else type(self).__name__
@@ -78,6 +85,15 @@ class ServerError(MondriftError, ConnectionError):
 
 class StoreError(MondriftError, RuntimeError):
     """The store refuses: wrong schema version, read-only, full."""
+
+
+class BusyError(StoreError):
+    """Another process is at it just now: no failure, try again later.
+
+    Its exit code is that of a temporary failure in sysexits.h.
+    """
+
+    exit_code = 75
 
 
 class RunError(MondriftError, RuntimeError):

@@ -1,6 +1,7 @@
 """The command line: thin doors over the same functions that Python has.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 10 alarm (with --fail-on-alarm). What fails on purpose
+Exit codes: 0 done, 1 failed, 2 wrong usage, 10 alarm (with --fail-on-alarm), 75 busy: another
+process is at it, try again later. What fails on purpose
 says so in words on stderr; MONDRIFT_DEBUG=1 shows the traceback instead. Everything heavy is
 imported inside the commands, so that `mondrift --help` answers at once.
 """
@@ -38,7 +39,7 @@ class Doors(click.Group):
             if os.environ.get("MONDRIFT_DEBUG"):
                 raise
             click.echo(f"mondrift: {error}", err=True)
-            ctx.exit(1)
+            ctx.exit(error.exit_code)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         """In the order of use, not of the alphabet."""

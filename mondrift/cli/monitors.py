@@ -75,10 +75,11 @@ def check(monitor: str, day: str | None, force: bool, as_json: bool, fail_on_ala
     Example:
       mondrift check flights_weekly --window 2013-04-22
     """
+    from mondrift.run.check import CheckOptions
     from mondrift.run.check import check as check_window
 
     with _at_work(monitor, day) as (store, plan, window):
-        found = check_window(store, plan, window, force=force)
+        found = check_window(store, plan, window, CheckOptions(force=force))
         _deliver(store)
     if as_json:
         show_json({"run_id": found.run.run_id, "fresh": found.run.fresh, **found.verdict.to_dict()})

@@ -32,6 +32,22 @@ every window, and one measure per column, since each carries the status of its c
 
 
 @dataclass(frozen=True)
+class CheckOptions:
+    """How a window is checked.
+
+    Parameters
+    ----------
+    force : make a new revision even when nothing has changed.
+    silences : periods in which nobody is told.
+    reports : address of the archive, for links to <reports>/<monitor>/<run>/report.html.
+    """
+
+    force: bool = False
+    silences: Sequence[Silence] = ()
+    reports: str = ""
+
+
+@dataclass(frozen=True)
 class CheckResult:
     """What a check found.
 
@@ -47,53 +63,40 @@ class CheckResult:
 
 
 def check(
-    store: Store,
-    monitor: Monitor,
-    window: Window,
-    *,
-    force: bool = False,
-    silences: Sequence[Silence] = (),
-    reports: str = "",
+    store: Store, monitor: Monitor, window: Window, options: CheckOptions | None = None
 ) -> CheckResult:
     """Check one window, alone: nobody else checks this monitor meanwhile.
 
     Parameters
     ----------
     window : one of the monitor's; its rows are read from the store.
-    force : make a new revision even when nothing has changed.
-    silences : periods in which nobody is told.
-    reports : address of the archive, for links to <reports>/<monitor>/<run>/report.html.
 
     A window without rows or labels gives a verdict that says so. Raises ModelError when the store
-    does not know the model or its baseline, StoreError when another process runs this monitor.
+    does not know the model or its baseline, BusyError when another process runs this monitor.
     """
     with store.running(monitor.name):
-        return check_held(store, monitor, window, force=force, silences=silences, reports=reports)
+        return check_held(store, monitor, window, options)
 
 
 def check_held(
-    store: Store,
-    monitor: Monitor,
-    window: Window,
-    *,
-    force: bool = False,
-    silences: Sequence[Silence] = (),
-    reports: str = "",
+    store: Store, monitor: Monitor, window: Window, options: CheckOptions | None = None
 ) -> CheckResult:
     """`check` for a caller that holds `store.running(monitor.name)` itself."""
+    options = options or CheckOptions()
     store = store.primary  # a replica may lack rows that `begin_run` has counted
     run = store.begin_run(
         monitor.name, monitor.model, window, monitor.config(),
-        reference=_measured_against(monitor, window), force=force,
+        reference=_measured_against(monitor, window), force=options.force,
     )  # fmt: skip
     if not run.fresh:
         return CheckResult(run, store.verdict(run))
     try:
         store.fold(monitor.model)  # so that counts can answer, soon and in few rows
         verdict = judge_window(store, monitor, window)
-        link = f"{reports.rstrip('/')}/{monitor.name}/{run.run_id}/report.html" if reports else ""
+        reports = options.reports.rstrip("/")
+        link = f"{reports}/{monitor.name}/{run.run_id}/report.html" if reports else ""
         alerts = _alerts(store, monitor, verdict, link)
-        outcome = _step(store, monitor, verdict, alerts, silences)
+        outcome = _step(store, monitor, verdict, alerts, options.silences)
         messages = _messages(monitor, outcome)
         store.save_check(
             run, verdict.comparison, verdict, messages=messages, incidents=outcome.moved

@@ -15,10 +15,11 @@ from time import monotonic
 from types import FrameType
 from typing import IO
 
+from mondrift.errors import BusyError
 from mondrift.window import Window
 
-BUSY = "is being run by another process"
-"""How `mondrift run` says that somebody else holds the monitor: no failure of ours."""
+BUSY = "another process runs the monitor"
+"""What `Child.result` says of a run that found somebody else at it: no failure of ours."""
 _PATIENCE = 10.0  # seconds from SIGTERM to SIGKILL
 
 
@@ -82,7 +83,7 @@ class Child:
             output, errors = self.output.read(), self.errors.read().decode(errors="replace")
         if self.process.returncode == 0:
             return True, _summary(output)
-        if BUSY in errors:
+        if self.process.returncode == BusyError.exit_code:
             return False, BUSY
         if self.stopped:
             return False, f"stopped: {self.stopped}"

@@ -20,7 +20,7 @@ from mondrift.briefing import brief
 from mondrift.embedded.place import Place, home
 from mondrift.errors import MondriftError
 from mondrift.run.archive import Archive, Draft, Record, State, failure_page
-from mondrift.run.check import TELLING, CheckResult, check_held
+from mondrift.run.check import TELLING, CheckOptions, CheckResult, check_held
 from mondrift.run.exporter import export, shareable
 from mondrift.run.notebook import (
     Execution,
@@ -99,7 +99,8 @@ def run_window(
     base = store.settings.report_base_url or workspace.reports.resolve().as_uri()
     with store.running(monitor.name):
         _reconcile(store, archive, monitor.name)
-        checked = check_held(store, monitor, window, force=options.force, reports=base)
+        asked = CheckOptions(force=options.force, reports=base)
+        checked = check_held(store, monitor, window, asked)
         run = checked.run
         page = workspace.reports / monitor.name / run.run_id / "report.html"
         if run.state == "finished" and archive.holds(run.run_id, monitor.name):

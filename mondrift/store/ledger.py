@@ -26,7 +26,7 @@ class Ledger:
         self._db = database
 
     def running(self, monitor: str) -> AbstractContextManager[None]:
-        """Hold a monitor for this process; StoreError when another one runs it."""
+        """Hold a monitor for this process; BusyError when another one runs it."""
         return runs.running(self._db, monitor)
 
     def begin_run(

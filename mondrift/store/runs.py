@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import Connection, func, insert, select, text, update
 
-from mondrift.errors import ModelError, StoreError, WindowError
+from mondrift.errors import BusyError, ModelError, StoreError, WindowError
 from mondrift.store import ids
 from mondrift.store.connect import told, transaction
 from mondrift.store.database import Database
@@ -102,13 +102,13 @@ def config_hash(config: Mapping[str, Any]) -> str:
 
 @contextmanager
 def running(db: Database, monitor: str) -> Iterator[None]:
-    """Hold the monitor for this process; StoreError when another one runs it just now."""
+    """Hold the monitor for this process; BusyError when another one runs it just now."""
     key = {"monitor": f"monitor/{monitor}"}
     with told(db.engine), db.engine.connect() as connection:
         connection = connection.execution_options(isolation_level="AUTOCOMMIT")
         query = text("SELECT pg_try_advisory_lock(hashtextextended(:monitor, 0))")
         if not connection.execute(query, key).scalar_one():
-            raise StoreError(
+            raise BusyError(
                 f"Monitor {monitor!r} is being run by another process; try again when it is done."
             )
         try:

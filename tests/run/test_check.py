@@ -15,7 +15,7 @@ import pytest
 from mondrift.diagnosis import moving_since
 from mondrift.errors import ModelError, StoreError, WindowError
 from mondrift.incident import Silence
-from mondrift.run.check import TELLING, check, now_of
+from mondrift.run.check import TELLING, CheckOptions, check, now_of
 from mondrift.run.plan import Monitor, Reference
 from mondrift.run.summary import NEEDED, metrics_summary
 from mondrift.run.windows import Calendar, Length
@@ -88,7 +88,7 @@ class World:
 
     def check(self, number: int, **options):
         window = DAYS.window((START + timedelta(days=number)).isoformat())
-        return check(self.store, self.monitor, window, **options)
+        return check(self.store, self.monitor, window, CheckOptions(**options))
 
     def news(self, number: int, **options) -> list[tuple[str, str]]:
         return [(event, alert.kind) for event, alert in self.check(number, **options).news]

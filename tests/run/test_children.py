@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mondrift.errors import StoreError
+from mondrift.errors import BusyError
 from mondrift.run.children import BUSY, Child
 from mondrift.store import Store
 from mondrift.window import Window
@@ -50,15 +50,15 @@ def test_a_failed_run_gives_its_last_words(code: str, words: str, tmp_path: Path
 
 
 def test_a_run_that_found_the_monitor_busy_is_known_by_it(tmp_path: Path) -> None:
-    code = f"import sys; sys.exit('mondrift: Monitor x {BUSY}; try again')"
+    code = f"import sys; sys.exit({BusyError.exit_code})"
     assert outcome(started(code, tmp_path)) == (False, BUSY)
 
 
 @pytest.mark.servers
-def test_the_store_says_busy_in_the_words_that_are_listened_for(store: Store) -> None:
+def test_a_monitor_that_is_held_is_busy(store: Store) -> None:
     with (
         store.running("somebody"),
-        pytest.raises(StoreError, match=BUSY),
+        pytest.raises(BusyError, match="'somebody' is being run by another process"),
         store.running("somebody"),
     ):
         pass

@@ -12,7 +12,7 @@ import pytest
 
 from mondrift import Schema, compare, judge
 from mondrift.errors import ColumnError, InputError
-from mondrift.run.check import check
+from mondrift.run.check import CheckOptions, check
 from mondrift.run.plan import Monitor
 from mondrift.run.windows import Calendar, Length
 from mondrift.store import Store
@@ -223,7 +223,7 @@ def test_a_monitor_judges_windows_against_statistics(store: Store) -> None:
         assert found["income"].status == ("alarm" if shift else "ok")
     after = store.register_baseline("stated", _statistics(_rows(4)))  # on the model's grids by now
     assert after.version == 2
-    verdict = check(store, monitor, monitor.window("2026-03-03"), force=True).verdict
+    verdict = check(store, monitor, monitor.window("2026-03-03"), CheckOptions(force=True)).verdict
     assert verdict.columns()["income"].status == "alarm"
     (psi,) = [
         m for m in verdict.comparison.measurements if (m.column, m.measure) == ("income", "psi")
