@@ -6,11 +6,30 @@ from strangers, are only ever values. Charts fill the width they are given (`wid
 
 from __future__ import annotations
 
+from mondrift.charts.calibration import calibration
+from mondrift.charts.confusion import confusion
 from mondrift.charts.distribution import distribution
+from mondrift.charts.estimated import estimated
+from mondrift.charts.maturity import maturity
 from mondrift.charts.overview import overview
+from mondrift.charts.parts import parts
 from mondrift.charts.performance import performance
 from mondrift.charts.renderer import enable
+from mondrift.charts.segments import segments
 from mondrift.charts.timeline import timeline
 from mondrift.charts.volume import volume
 
-__all__ = ["distribution", "enable", "overview", "performance", "timeline", "volume"]
+__all__ = [
+    "calibration",
+    "confusion",
+    "distribution",
+    "enable",
+    "estimated",
+    "maturity",
+    "overview",
+    "parts",
+    "performance",
+    "segments",
+    "timeline",
+    "volume",
+]

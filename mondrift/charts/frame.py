@@ -126,8 +126,11 @@ def _by_status(
     return alt.condition(JUDGED, judged, alt.value(unjudged))
 
 
-def time_axis(rows: pd.DataFrame, padding: int = 0) -> alt.X:
-    """The x axis of windows: in UTC, whatever the reader's zone, with ticks where windows start."""
+def time_axis(rows: pd.DataFrame, padding: int = 0, field: str = "window_start") -> alt.X:
+    """The x axis of windows: in UTC, whatever the reader's zone, with ticks where windows start.
+
+    `field` is what is drawn on it, when it is another moment than the start of the windows `rows`.
+    """
     starts = sorted({str(start) for start in rows["window_start"]})
     axis = alt.Axis(title="start of window")
     if len(starts) <= MAX_TICKS:
@@ -139,7 +142,7 @@ def time_axis(rows: pd.DataFrame, padding: int = 0) -> alt.X:
             format="%d %b" + years + ("" if days else " %H:%M"),
         )
     scale = alt.Scale(type="utc", padding=padding)
-    return alt.X("window_start:T", scale=scale, axis=axis)
+    return alt.X(f"{field}:T", scale=scale, axis=axis)
 
 
 def zoom() -> alt.Parameter:

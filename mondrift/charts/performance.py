@@ -5,7 +5,7 @@ from __future__ import annotations
 import altair as alt
 import pandas as pd
 
-from mondrift.charts import theme
+from mondrift.charts import scales, theme
 from mondrift.charts.frame import (
     inline,
     only_one,
@@ -14,13 +14,20 @@ from mondrift.charts.frame import (
     status_shape,
     time_axis,
     tips,
+    when,
     window_labels,
     with_status,
     zoom,
 )
 
 
-def performance(history: pd.DataFrame, baseline: pd.DataFrame | None = None) -> alt.LayerChart:
+def performance(
+    history: pd.DataFrame,
+    baseline: pd.DataFrame | None = None,
+    *,
+    thresholds: pd.DataFrame | None = None,
+    since: pd.DataFrame | None = None,
+) -> alt.LayerChart:
     """How well the model did, window by window.
 
     Parameters
@@ -29,7 +36,10 @@ def performance(history: pd.DataFrame, baseline: pd.DataFrame | None = None) -> 
         `window_end`, `low`, `high` (the interval), `status`, `n_current`. Each window has its own
         bar from low to high: nothing is drawn between windows that was not measured. A window
         without a status was not judged: it is a plain dot.
-    baseline : column `statistic` (one row): the rule to compare with.
+    baseline : column `statistic` (one row): the rule to compare with; optional `low`, `high`: its
+        interval, a band across.
+    thresholds : columns `status` ("warning" or "alarm") and `statistic`: a dashed rule each.
+    since : one row: `at` (UTC), when the change began; optional `from`, `to`: its 95 % range.
 
     The axis need not start at 0: a metric is read against its baseline. Raises ColumnError,
     InputError.
@@ -42,11 +52,11 @@ def performance(history: pd.DataFrame, baseline: pd.DataFrame | None = None) -> 
     )
     metric = only_one(rows, "measure", "performance")
     rows = with_status(rows.assign(window=window_labels(rows))).drop(columns=["window_end"])
-    y = alt.Y("statistic:Q", title=metric, scale=alt.Scale(zero=False, nice=True))
     base = alt.Chart(inline(rows)).encode(x=time_axis(rows, padding=18))
     bands = base.mark_rule(strokeWidth=9, strokeCap="round", color=theme.BAND.light).encode(
-        y=alt.Y("low:Q", title=metric, scale=alt.Scale(zero=False, nice=True)), y2="high:Q"
+        y=scales.level(metric, "low"), y2="high:Q"
     )
+    y, written = scales.level(metric), scales.shape(metric)
     line = base.mark_line(color=theme.CURRENT.light, strokeWidth=1.8).encode(y=y)
     points = (
         base.mark_point(filled=True, size=80, opacity=1)
@@ -57,33 +67,62 @@ def performance(history: pd.DataFrame, baseline: pd.DataFrame | None = None) -> 
             tooltip=tips(
                 rows,
                 ("window", "window", ""),
-                ("statistic", metric, ".4g"),
-                ("low", "from", ".4g"),
-                ("high", "to", ".4g"),
+                ("statistic", scales.titled(metric), written),
+                ("low", "from", written),
+                ("high", "to", written),
                 ("n_current", "labelled rows", ","),
                 ("status", "status", ""),
             ),
         )
         .add_params(zoom())
     )
-    words = f"{metric} over windows with its interval"
-    layers = [bands, *_baseline(baseline), line, points]
+    words = f"{scales.titled(metric)} over windows with its interval"
+    layers = [
+        *scales.baseline(baseline, metric),
+        *_thresholds(thresholds, metric),
+        *_since(since, rows),
+        *(bands, line, points),
+    ]
     return alt.LayerChart(layer=layers, width="container", height=250, description=words)
 
 
-def _baseline(baseline: pd.DataFrame | None) -> list[alt.Chart]:
-    if baseline is None or baseline.empty:
+def _thresholds(thresholds: pd.DataFrame | None, metric: str) -> list[alt.Chart]:
+    """A dashed rule and its word, in the colour of its status."""
+    if thresholds is None or thresholds.empty:
         return []
-    rows = picked(baseline, ("statistic",), "performance").assign(what="reference")
-    y = alt.Y("statistic:Q", scale=alt.Scale(zero=False, nice=True))
-    rule = alt.Chart(inline(rows)).mark_rule(
-        strokeDash=[5, 4], strokeWidth=1.4, color=theme.MUTED.light
+    layers = []
+    for _, row in picked(thresholds, ("status", "statistic"), "performance").iterrows():
+        colour = theme.STATUS.get(str(row["status"]), theme.MUTED).light
+        word = f"{theme.WORDS.get(str(row['status']), row['status'])} from here"
+        base = alt.Chart(inline(pd.DataFrame({"threshold": [word], "at": [row["statistic"]]})))
+        rule = base.mark_rule(strokeDash=[2, 3], strokeWidth=1.3, color=colour)
+        text = base.mark_text(align="right", baseline="top", dy=4, fontSize=11, color=colour)
+        layers += [
+            rule.encode(y=scales.level(metric, "at")),
+            text.encode(y=scales.level(metric, "at"), text="threshold:N", x=alt.value("width")),
+        ]
+    return layers
+
+
+def _since(since: pd.DataFrame | None, windows: pd.DataFrame) -> list[alt.Chart]:
+    """A rule where the change began, its range as a shade behind it, the date above."""
+    if since is None or since.empty:
+        return []
+    rows = picked(since, ("at",), "performance", optional=("from", "to"))
+    began = str(rows["at"].iloc[0])
+    rows = rows.assign(what=f"since {when(began[:10])}")
+    base = alt.Chart(inline(rows))
+    shade = base.mark_rect(color=theme.STATUS["alarm"].light, opacity=0.12).encode(
+        x=time_axis(windows, padding=18, field="from"), x2="to:T"
     )
-    words = alt.Chart(inline(rows)).mark_text(
-        align="right", baseline="bottom", dy=-4, fontSize=11, color=theme.MUTED.light
+    at = time_axis(windows, padding=18, field="at")
+    colour = theme.STATUS["alarm"].light
+    rule = base.mark_rule(strokeWidth=1.6, color=colour).encode(
+        x=at, tooltip=[alt.Tooltip("what:N", title="changed")]
     )
-    tooltip = [alt.Tooltip("what:N", title="rule"), alt.Tooltip("statistic:Q", format=".4g")]
-    return [
-        rule.encode(y=y, tooltip=tooltip),
-        words.encode(y=y, text="what:N", x=alt.value("width")),
-    ]
+    late = began > str(windows["window_start"].iloc[len(windows) // 2])
+    side, dx = ("right", -5) if late else ("left", 5)
+    text = base.mark_text(
+        align=side, dx=dx, dy=4, baseline="top", fontSize=11, color=colour
+    ).encode(x=at, y=alt.value(0), text="what:N")
+    return [*([shade] if rows["from"].notna().all() else []), rule, text]

@@ -15,6 +15,7 @@ from mondrift import charts
 from mondrift.charts import renderer, theme
 from mondrift.errors import ColumnError, InputError
 from mondrift.page.spec import clean, still
+from tests.charts import frames
 
 HOSTILE = ["</script>", "a:b", "c.d", "e[0]", 'it\'s "q"', "שלום", "🚀", "x" * 300, "datum.x", ""]
 
@@ -56,7 +57,16 @@ DRAWN: dict[str, tuple[Callable[..., Any], pd.DataFrame]] = {
     "overview": (charts.overview, history(HOSTILE).drop_duplicates("column")),
     "performance": (charts.performance, history().assign(low=0.0, high=0.5, n_current=9)),
     "volume": (charts.volume, volumes()),
+    "calibration": (charts.calibration, frames.curve()),
+    "confusion": (charts.confusion, frames.cells()),
+    "segments": (charts.segments, frames.by_segment(HOSTILE)),
+    "maturity": (charts.maturity, frames.ages()),
+    "estimated": (charts.estimated, frames.both()),
+    "parts": (charts.parts, frames.effects()),
 }
+NEEDED = {"distribution": "share", "volume": "n_current"} | dict.fromkeys(
+    ("calibration", "confusion", "maturity"), "share"
+)
 
 
 def data_of(spec: dict[str, Any]) -> list[dict[str, Any]]:
@@ -83,7 +93,7 @@ def test_the_same_frame_gives_the_same_spec(name: str) -> None:
 @pytest.mark.parametrize("name", DRAWN)
 def test_a_missing_column_is_named_with_the_choice(name: str) -> None:
     draw, frame = DRAWN[name]
-    needed = {"distribution": "share", "volume": "n_current"}.get(name, "statistic")
+    needed = NEEDED.get(name, "statistic")
     with pytest.raises(ColumnError, match=f"'{needed}' is not in the frame given to {name}"):
         draw(frame.drop(columns=needed))
 
