@@ -110,7 +110,7 @@ def run(
     Example:
       mondrift run flights_weekly --window 2013-04-22
     """
-    from mondrift.run.notebook import Limits
+    from mondrift.run.limits import Limits
     from mondrift.run.runner import Options, run_window
     from mondrift.run.workspace import Workspace
 

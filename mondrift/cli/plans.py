@@ -74,6 +74,7 @@ def monitors_show(monitor: str, as_json: bool) -> None:
         **_line(plan),
         **plan.config(),
         "catch_up": dataclasses.asdict(plan.catch_up),
+        "limits": dataclasses.asdict(plan.limits),
         "alerts": dataclasses.asdict(plan.alerts),
     }
     if as_json:

@@ -1,4 +1,4 @@
-"""papermill executes a notebook, under time limits, in a kernel that nothing else can reach.
+"""papermill executes a notebook, under limits, in a kernel that nothing else can reach.
 
 The kernel is the running Python itself, so no kernel needs to be installed; it speaks over sockets
 in a folder of its own (parallel runs cannot meet, no TCP port is raced for) and inherits the
@@ -13,10 +13,8 @@ import copy
 import logging
 import os
 import shutil
-import signal
 import sys
 import tempfile
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,25 +22,19 @@ from typing import TYPE_CHECKING, Any, cast
 
 from mondrift.errors import RunError
 from mondrift.run.exporter import shareable
+from mondrift.run.guard import Guard, guarded
+from mondrift.run.limits import Limits, amount
 from mondrift.run.parameters import Scalar
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 Progress = Callable[[str], None]
+_RAISE = "The limit stands under `limits:` in the monitor's file."
 
 
 def silent(_: str) -> None:
     """Progress that nobody follows."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Seconds that a kernel's start, one cell, and all cells together may take."""
-
-    start: float = 60.0
-    cell: float = 600.0
-    run: float = 3600.0
 
 
 @dataclass(frozen=True)
@@ -100,7 +92,7 @@ def execute(
     steps = _Steps(node, progress)
     with _private_folder() as private:
         kernel = _kernel_class(private, environment or {})
-        with _own_event_loop(), _killed_after(limits.run, kernel) as timer:
+        with _own_event_loop(), guarded(limits, lambda: _pid(kernel)) as guard:
             error = ""
             try:
                 papermill_engines.execute_notebook_with_engine(
@@ -119,7 +111,7 @@ def execute(
                     ],
                 )
             except (RuntimeError, TimeoutError, OSError) as broken:
-                error = _reason(broken, limits, timed_out=timer.fired)
+                error = _reason(broken, limits, guard)
     error = steps.failed(error)
     scrub(node)
     return Execution(node, error)
@@ -195,15 +187,24 @@ class _Steps:
         return ""
 
 
-def _reason(broken: BaseException, limits: Limits, *, timed_out: bool) -> str:
+def _reason(broken: BaseException, limits: Limits, guard: Guard) -> str:
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
-    if timed_out:
-        return f"The run took longer than {limits.run:g} s and was ended."
+    if guard.ended == "time":
+        return f"The run took longer than {limits.run:g} s and was ended. {_RAISE}"
+    if guard.ended == "memory":
+        return (
+            f"The notebook took more than {amount(limits.memory or 0)} of memory and was ended. "
+            f"Read fewer rows or columns in it, or a shorter window. {_RAISE}"
+        )
     if isinstance(broken, CellTimeoutError):
-        return f"The step took longer than {limits.cell:g} s and was ended."
+        return f"The step took longer than {limits.cell:g} s and was ended. {_RAISE}"
     if isinstance(broken, DeadKernelError) or "Kernel died" in str(broken):
-        return "The kernel was killed or crashed; most often the machine ran out of memory."
+        return (
+            "The kernel was killed or crashed; most often the machine ran out of memory. With "
+            "`limits: {memory: 2G}` in the monitor's file a notebook is ended before it comes to "
+            "that, and the other runs are left alone."
+        )
     if isinstance(broken, RuntimeError) and "Kernel didn't respond" in str(broken):
         return f"The kernel did not start within {limits.start:g} s."
     return f"The notebook could not be run: {broken}"
@@ -257,6 +258,12 @@ def _kernel_class(private: Path, environment: Mapping[str, str]) -> type[Any]:
     return OwnKernel
 
 
+def _pid(kernel: type[Any]) -> int | None:
+    """The process of the kernel that a class of `_kernel_class` has started, if any."""
+    pid: int | None = getattr(getattr(kernel.started, "provisioner", None), "pid", None)
+    return pid
+
+
 @contextlib.contextmanager
 def _own_event_loop() -> Iterator[None]:
     """Close the event loop that Jupyter's libraries make in this thread and leave open."""
@@ -270,29 +277,3 @@ def _own_event_loop() -> Iterator[None]:
                 loop.run_until_complete(loop.shutdown_asyncgens())
                 loop.close()
         asyncio.set_event_loop(None)
-
-
-class _Timer:
-    fired = False
-
-
-@contextlib.contextmanager
-def _killed_after(seconds: float, kernel: type[Any]) -> Iterator[_Timer]:
-    """Kill the kernel (and what it started) when the run takes longer; nbclient then notices."""
-    state = _Timer()
-
-    def fire() -> None:
-        state.fired = True
-        provisioner = getattr(kernel.started, "provisioner", None)
-        pid = getattr(provisioner, "pid", None)
-        if pid:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(os.getpgid(pid), signal.SIGKILL)
-
-    timer = threading.Timer(seconds, fire)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield state
-    finally:
-        timer.cancel()

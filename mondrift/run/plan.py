@@ -19,6 +19,7 @@ from mondrift.matching import MATCHES, Match
 from mondrift.policy import Policy
 from mondrift.run.catch_up import CatchUp
 from mondrift.run.document import Document, read_document
+from mondrift.run.limits import Limits
 from mondrift.run.ticks import is_cron
 from mondrift.run.windows import Calendar, Length
 from mondrift.severity import AlertRules
@@ -26,7 +27,7 @@ from mondrift.window import Window
 
 _KEYS = (
     *("model", "title", "notebook", "parameters", "reference", "window"),
-    *("schedule", "catch_up", "policy", "alerts"),
+    *("schedule", "catch_up", "limits", "policy", "alerts"),
 )
 _WINDOW_KEYS = ("length", "zone", "start", "end")
 _MOST_WEEKS = 52
@@ -72,6 +73,7 @@ class Monitor:
     calendar : how time is cut into windows.
     schedule : a cron line in the calendar's zone, "" for none.
     catch_up : what the scheduler does about windows that were missed or failed.
+    limits : how long the notebook may take, and how much memory.
     """
 
     name: str
@@ -83,6 +85,7 @@ class Monitor:
     reference: Reference = field(default_factory=Reference)
     schedule: str = ""
     catch_up: CatchUp = field(default_factory=CatchUp)
+    limits: Limits = field(default_factory=Limits)
     policy: Policy = field(default_factory=Policy)
     alerts: AlertRules = field(default_factory=AlertRules)
 
@@ -100,8 +103,8 @@ class Monitor:
     def config(self) -> dict[str, Any]:
         """What decides a run's result, JSON-valid; its hash is part of the run's identity.
 
-        Schedule, catching up, first and last day and alerts are left out: changing them makes no
-        new results.
+        Schedule, catching up, limits, first and last day and alerts are left out: changing them
+        makes no new results.
         """
         return {
             "model": self.model,
@@ -169,6 +172,7 @@ def read_monitor(path: Path, *, policy: Policy | None = None) -> Monitor:
         reference=_reference(document, calendar),
         schedule=_schedule(document),
         catch_up=_catch_up(document),
+        limits=_limits(document),
         policy=_policy(document, policy or Policy()),
         alerts=_alerts(document),
     )
@@ -309,6 +313,14 @@ def _catch_up(document: Document) -> CatchUp:
     except SettingsError as error:
         document.complain(("catch_up",), str(error))
         return CatchUp()
+
+
+def _limits(document: Document) -> Limits:
+    try:
+        return Limits.from_mapping(_mapping(document, "limits"))
+    except SettingsError as error:
+        document.complain(("limits",), str(error))
+        return Limits()
 
 
 def _policy(document: Document, base: Policy) -> Policy:

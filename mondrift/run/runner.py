@@ -22,9 +22,9 @@ from mondrift.errors import MondriftError
 from mondrift.run.archive import Archive, Draft, Record, State, failure_page
 from mondrift.run.check import TELLING, CheckOptions, CheckResult, check_held
 from mondrift.run.exporter import export, shareable
+from mondrift.run.limits import Limits
 from mondrift.run.notebook import (
     Execution,
-    Limits,
     Progress,
     execute,
     lean_imports,

@@ -8,11 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from mondrift.errors import RunError
 from mondrift.run.exporter import export
-from mondrift.run.notebook import Execution, Limits, execute, read_notebook
+from mondrift.run.limits import Limits
+from mondrift.run.notebook import Execution, execute, read_notebook
 from tests.run.notebooks import made
 
 pytestmark = pytest.mark.notebooks
@@ -92,6 +94,42 @@ def test_what_is_ended_or_dies_is_marked_in_its_cell(
     page = export(execution.notebook).to_html()
     assert "This report could not be finished." in page
     assert reason in page
+
+
+@pytest.mark.parametrize("where", ["x = greedy(); x[:9]", "import multiprocessing, time\n"
+    "started = multiprocessing.get_context('fork').Process(target=greedy); started.start()\n"
+    "started.join()"])  # fmt: skip
+def test_a_kernel_that_takes_too_much_memory_is_ended_with_what_it_started(
+    tmp_path: Path, where: str
+) -> None:
+    greedy = """\
+def greedy():
+    import os, pathlib, time
+    pathlib.Path("pid").write_text(str(os.getpid()))
+    kept = [bytearray(b"x" * 2**24) for _ in range(32)]
+    time.sleep(60)
+    return kept"""
+    limits = Limits(memory=400 * 2**20)
+    execution = run(tmp_path, "'before'", greedy, where, "'after'", limits=limits)
+    assert execution.error.startswith("The notebook took more than 400M of memory and was ended.")
+    assert shown(execution) == ["'before'"]
+    page = export(execution.notebook).to_html()
+    assert "Read fewer rows or columns in it, or a shorter window." in page
+    assert not lives(int((tmp_path / "pid").read_text()))
+
+
+def lives(pid: int) -> bool:
+    """Whether a process is there, and not only its name, waiting for somebody to read its end."""
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def test_a_kernel_that_reserves_memory_and_does_not_use_it_is_left_alone(tmp_path: Path) -> None:
+    reserves = "import numpy; x = numpy.empty(2**30); 'reserved'"
+    execution = run(tmp_path, reserves, limits=Limits(memory=400 * 2**20))
+    assert (execution.error, shown(execution)) == ("", ["'reserved'"])
 
 
 def test_runs_beside_each_other_do_not_meet(tmp_path: Path) -> None:

@@ -353,3 +353,12 @@ def test_catching_up_is_read_and_its_mistakes_told_with_the_line(tmp_path):
 def test_a_cron_line_that_never_ticks_is_refused(tmp_path, line):
     (told,) = complaints(tmp_path, f"{SMALL}schedule: '{line}'\n")
     assert told.startswith("6: schedule is a cron line such as '0 6 * * 1'")
+
+
+def test_limits_are_read_and_change_no_result(tmp_path):
+    plain = read_monitor(write(tmp_path, SMALL))
+    limited = read_monitor(write(tmp_path, SMALL + "limits: {memory: 2G, cell: 90s}\n"))
+    assert (limited.limits.memory, limited.limits.cell, limited.limits.run) == (2**31, 90.0, 3600.0)
+    assert limited.config() == plain.config()
+    (told,) = complaints(tmp_path, SMALL + "limits: {memory: lots}\n")
+    assert told.startswith("6: limits.memory: 'lots' is no amount of memory")
