@@ -14,6 +14,7 @@ from typing import Any, Literal, cast
 from mondrift import wording
 from mondrift.diagnosis import FEATURES, FLAGGED, Diagnosis, Moved, diagnose
 from mondrift.finding import Finding
+from mondrift.performance import DECISIVE
 from mondrift.severity import SEVERITIES, AlertRules, Severity
 from mondrift.verdict import Verdict
 from mondrift.window import Window
@@ -128,9 +129,9 @@ def _kind_of(finding: Finding) -> str:
             if finding.role in FEATURES
             else ("target_drift" if finding.role == "target" else "output_drift")
         )
-    return {"performance": "performance_degradation", "quality": "data_quality"}.get(
-        finding.family, ""
-    )
+    if finding.family == "performance":
+        return "performance_degradation" if finding.check in DECISIVE else ""
+    return "data_quality" if finding.family == "quality" else ""
 
 
 @dataclass(frozen=True)
@@ -148,23 +149,25 @@ _Maker = Callable[[Verdict, Diagnosis, AlertRules], _Draft | None]
 
 
 def _performance(verdict: Verdict, diagnosis: Diagnosis, _: AlertRules) -> _Draft | None:
-    found = verdict.flagged("performance")
+    found = tuple(f for f in verdict.flagged("performance") if f.check in DECISIVE)
     performance = diagnosis.performance
     if not found:
-        return None
+        return _ranking(verdict, diagnosis)
     if performance is None or performance.status not in FLAGGED:
+        metric = wording.metric(found[0].check)
+        verb = "rose" if found[0].check == "mae" else "fell"
         return _Draft(
             rule="performance_degradation",
-            title=f"accuracy fell in {wording.listed(f.segment for f in found)}",
+            title=f"{metric} {verb} in {wording.listed(f.segment for f in found)}",
             sentences=(wording.segments(verdict), "Over all rows together it held."),
             findings=found,
             playbook="concept drift",
         )
     return _Draft(
         rule="performance_degradation",
-        title=f"accuracy fell by {100 * performance.drop:.1f} points",
+        title=wording.worse(performance),
         sentences=(
-            *wording.drop(performance),
+            *wording.harmed(performance),
             wording.segments(verdict),
             wording.outcomes(verdict.comparison, diagnosis),
             wording.ranking(verdict.comparison),
@@ -172,6 +175,22 @@ def _performance(verdict: Verdict, diagnosis: Diagnosis, _: AlertRules) -> _Draf
         ),
         findings=found,
         playbook=diagnosis.story,
+    )
+
+
+def _ranking(verdict: Verdict, diagnosis: Diagnosis) -> _Draft | None:
+    """The model ranks worse, and is not shown to be wrong more often."""
+    found = tuple(f for f in verdict.flagged("performance") if f.check == "roc_auc")
+    if not found:
+        return None
+    performance, reason = diagnosis.performance, found[0].reason
+    known = performance is not None and performance.status == "ok"
+    return _Draft(
+        rule="ranking_degradation",
+        title=reason.partition(" (")[0],
+        sentences=(f"{reason}.", wording.held(performance) if performance and known else ""),
+        findings=found,
+        playbook="concept drift",
     )
 
 
@@ -210,7 +229,7 @@ def _targets(verdict: Verdict, diagnosis: Diagnosis, _: AlertRules) -> _Draft | 
         title=f"outcomes changed: {wording.listed(each.name for each in diagnosis.targets)}",
         sentences=(
             wording.outcomes(verdict.comparison, diagnosis),
-            "Accuracy fell with it: see that alert." if fell else wording.harm(diagnosis),
+            "The model got worse with it: see that alert." if fell else wording.harm(diagnosis),
         ),
         findings=_findings(verdict, diagnosis.targets),
         playbook="target drift",

@@ -73,7 +73,7 @@ class Briefing(View):
 
     @property
     def performance(self) -> Performance | None:
-        """Accuracy in both windows; None when there is none."""
+        """The metric that decides, in both windows; None when there is none."""
         return self.diagnosis.performance
 
     @property
@@ -83,7 +83,7 @@ class Briefing(View):
         names = wording.listed((wording.name(each) for each in moved), limit=3)
         performance = self.performance
         if performance is not None and self.diagnosis.story in ("concept drift", "drift with harm"):
-            fell = f"accuracy fell by {100 * performance.drop:.1f} points"
+            fell = wording.worse(performance)
             if self.diagnosis.story == "concept drift":
                 return _capital(f"{fell}; the inputs do not explain it")
             return _capital(f"{fell}, while {names} moved")
@@ -95,10 +95,9 @@ class Briefing(View):
             return _capital(quality or "no material change was found")
         if performance is None or performance.status == "inconclusive":
             return _capital(f"{names} moved; whether it does harm is not known")
-        word = "rose to" if performance.drop < -0.005 else "held at"
         reasons = {each.expected for each in moved}
         why = f" {reasons.pop()}" if len(reasons) == 1 and "" not in reasons else ""
-        return _capital(f"{names} moved{why}; accuracy {word} {wording.percent(performance.now)}")
+        return _capital(f"{names} moved{why}; {wording.kept(performance)}")
 
     def figures(self, rows: pd.DataFrame | None = None) -> View:
         """Key figures; with the window's `rows` also outcomes beside the mean score."""
@@ -113,7 +112,7 @@ class Briefing(View):
         return exhibits.metrics(self.verdict)
 
     def segments(self) -> View:
-        """Accuracy in each segment, the largest drop first."""
+        """The metric that decides, in each segment, where it got worse most first."""
         return exhibits.segments(self.verdict)
 
     def quality(self) -> View:

@@ -25,9 +25,10 @@ from typing import Literal
 import pandas as pd
 
 from mondrift.comparison import Comparison
+from mondrift.degradation import change
 from mondrift.finding import Finding
 from mondrift.measurement import Measurement
-from mondrift.metrics.drop import accuracy_drop
+from mondrift.performance import DECISIVE
 from mondrift.policy import STATUSES, Policy, Status
 from mondrift.verdict import Verdict
 
@@ -38,8 +39,8 @@ FLAGGED: tuple[Status, ...] = ("warning", "alarm")
 FEATURES = ("feature", "segment")
 OUTPUTS = ("prediction", "probability")
 
-#: The name under which `since` holds the start of a drop in accuracy.
-ACCURACY = "accuracy"
+#: The name under which `since` holds when the model began to be worse.
+WORSE = "(worse)"
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Moved:
 
     `columns` moved, worst first; `since` is the start of the first of the consecutive windows in
     which it did, None when no earlier window is known; `expected` is why people expect it ("with
-    the season"); `older` says that it moved already before accuracy fell.
+    the season"); `older` says that it moved already before the model got worse.
     """
 
     name: str
@@ -62,10 +63,13 @@ class Moved:
 
 @dataclass(frozen=True)
 class Performance:
-    """Accuracy in both windows, as shares in [0, 1], and how sure the drop is.
+    """The metric that decides, in both windows, and how sure its change for the worse is.
 
-    `drop` is reference − current; `lower` its one-sided 99 % bound: with that confidence the drop
-    is larger. `status` is `alarm` for a drop, `ok`, or `inconclusive` with the `reason`.
+    `metric` is accuracy, a share in [0, 1], or MAE, in the target's unit. `change` is positive when
+    the model got worse: points of accuracy (.05 = five), or the share by which MAE grew. `lower` is
+    its one-sided 99 % bound: with that confidence the change is larger. `smallest` is the smallest
+    true change that so many labels show. `status` is `alarm` for a change for the worse, `ok`, or
+    `inconclusive` with the `reason`.
     """
 
     status: Status
@@ -73,8 +77,10 @@ class Performance:
     before: float = math.nan
     now: float = math.nan
     n: int = 0
-    drop: float = math.nan
+    change: float = math.nan
     lower: float = math.nan
+    metric: str = "accuracy"
+    smallest: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -99,7 +105,7 @@ def diagnose(verdict: Verdict, *, since: Mapping[str, datetime] | None = None) -
     Parameters
     ----------
     since : {name: moment}, as `moving_since` reads it from a history; names are columns, groups
-        and `ACCURACY`. What people expect to move is told by the policy.
+        and `WORSE`. What people expect to move is told by the policy.
     """
     known, reasons = since or {}, verdict.policy.expected
     performance = performance_of(verdict)
@@ -114,7 +120,7 @@ def diagnose(verdict: Verdict, *, since: Mapping[str, datetime] | None = None) -
 
 
 def story_of(performance: Status, scores: Status, *, moved: bool, fresh: bool) -> Story:
-    """The story, from the status of accuracy and of the scores.
+    """The story, from the status of the metric and of the scores.
 
     `moved`: anything moved; `fresh`: a feature moved that nobody expected and that did not move
     before. A far shift of the scores, or a small one together with a fresh feature, may explain a
@@ -140,23 +146,25 @@ def story_of(performance: Status, scores: Status, *, moved: bool, fresh: bool) -
 def moving_since(history: pd.DataFrame, policy: Policy, before: datetime) -> dict[str, datetime]:
     """{name: start of the first of the consecutive windows, the last one before `before`, flagged}.
 
-    `history` has the tidy columns `window_start`, `segment`, `family`, `column`, `status` (others
-    are ignored); names are groups of `policy`, columns outside of groups, and `ACCURACY`.
+    `history` has the tidy columns `window_start`, `segment`, `family`, `column`, `measure` and
+    `status` (others are ignored); names are groups of `policy`, columns outside of groups, and
+    `WORSE`.
 
     >>> weeks = pd.to_datetime(["2013-04-01", "2013-04-08", "2013-04-15"], utc=True)
     >>> history = pd.DataFrame({"window_start": weeks, "segment": "", "family": "drift",
-    ...     "column": "x", "status": ["ok", "warning", "alarm"]})
+    ...     "column": "x", "measure": "psi", "status": ["ok", "warning", "alarm"]})
     >>> now = pd.Timestamp("2013-04-22", tz="UTC")
     >>> {name: f"{at:%d %b}" for name, at in moving_since(history, Policy(), now).items()}
     {'x': '08 Apr'}
     """
     past = history[(history["segment"] == "") & (history["window_start"] < before)]
-    flagged = past[past["status"].isin(FLAGGED) & past["family"].isin(("drift", "performance"))]
+    about = (past["family"] == "drift") | past["measure"].isin(DECISIVE)
+    flagged = past[past["status"].isin(FLAGGED) & about]
     names: dict[pd.Timestamp, set[str]] = {}
     for start, family, column in zip(
         flagged["window_start"], flagged["family"], flagged["column"], strict=True
     ):
-        name = ACCURACY if family == "performance" else policy.group(column) or column
+        name = WORSE if family == "performance" else policy.group(column) or column
         names.setdefault(start, set()).add(name)
     since: dict[str, datetime] = {}
     running: set[str] | None = None
@@ -168,22 +176,18 @@ def moving_since(history: pd.DataFrame, policy: Policy, before: datetime) -> dic
 
 
 def performance_of(verdict: Verdict) -> Performance | None:
-    """Accuracy over the whole window, None when the verdict has none."""
-    finding = next((f for f in verdict.findings if f.check == "accuracy" and not f.segment), None)
-    measured = measurement(verdict.comparison, "accuracy")
+    """The metric that decides over the whole window, None when the verdict has none."""
+    finding = next((f for f in verdict.findings if f.check in DECISIVE and not f.segment), None)
+    measured = None if finding is None else measurement(verdict.comparison, finding.check)
     if finding is None or measured is None:
         return None
-    before = measured.detail.get("reference")
+    name, n, before = measured.measure, measured.n_current, measured.detail.get("reference")
     if before is None or math.isnan(measured.statistic) or finding.status == "inconclusive":
-        return Performance(finding.status, finding.reason, n=measured.n_current)
-    drop = accuracy_drop(
-        (round(before * measured.n_reference), measured.n_reference),
-        (round(measured.statistic * measured.n_current), measured.n_current),
-        threshold=verdict.policy.accuracy_drop, minimum=verdict.policy.minimum_labels,
-    )  # fmt: skip
+        return Performance(finding.status, finding.reason, n=n, metric=name)
+    found = change(measured, verdict.policy)
     return Performance(
-        finding.status, finding.reason, before, measured.statistic, measured.n_current,
-        drop.drop, drop.lower,
+        finding.status, finding.reason, before, measured.statistic, n,
+        found.change, found.lower, name, found.smallest,
     )  # fmt: skip
 
 
@@ -202,7 +206,7 @@ def _moved(
     expected: Mapping[str, str],
 ) -> tuple[Moved, ...]:
     """What moved over the whole window among the columns of `roles`, worst first."""
-    drop_began = since.get(ACCURACY, verdict.comparison.current.start)
+    drop_began = since.get(WORSE, verdict.comparison.current.start)
     together: dict[str, list[Finding]] = {}
     for each in verdict.flagged("drift"):
         if each.role in roles and not each.segment:

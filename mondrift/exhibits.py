@@ -13,10 +13,12 @@ import pandas as pd
 
 from mondrift import wording
 from mondrift.comparison import Comparison
+from mondrift.degradation import worsening
 from mondrift.diagnosis import Performance, measurement, performance_of
 from mondrift.finding import Finding
 from mondrift.measurement import Measurement
-from mondrift.performance import positive_of
+from mondrift.metrics import METRICS
+from mondrift.performance import DECISIVE, positive_of
 from mondrift.policy import Policy
 from mondrift.verdict import Verdict
 
@@ -109,24 +111,25 @@ def metrics(verdict: Verdict) -> View:
 
 
 def segments(verdict: Verdict) -> View:
-    """Accuracy in each segment, the largest drop first."""
+    """The metric that decides, in each segment, where it got worse most first."""
     from mondrift.page.sections import Status, Table, Text
 
-    status = {f.segment: f for f in verdict.findings if f.check == "accuracy"}
+    status = {f.segment: f for f in verdict.findings if f.check in DECISIVE}
     found = [
         m for m in verdict.comparison.measurements
-        if m.measure == "accuracy" and m.segment and m.segment in status
+        if m.measure in DECISIVE and m.segment and m.segment in status
     ]  # fmt: skip
     if not found:
-        return View((Text("This model has no segments whose accuracy could be measured."),))
+        return View((Text("This model has no segments whose performance could be measured."),))
     lines = [
         (each.segment, _plain(each.detail.get("reference")), _plain(each.statistic),
          _plain(each.low), _plain(each.high), each.n_current,
          Status(status[each.segment].status), status[each.segment].reason)
-        for each in sorted(found, key=_gain)
+        for each in sorted(found, key=_calm)
     ]  # fmt: skip
     names = ("segment", "reference", "current", "from", "to", "n", "status", "reason")
-    return View((Table(names, tuple(lines), "Accuracy by segment, 95 % intervals"),))
+    title = f"{METRICS[found[0].measure].label} by segment, 95 % intervals"
+    return View((Table(names, tuple(lines), title),))
 
 
 def quality(verdict: Verdict) -> View:
@@ -152,6 +155,15 @@ def _rule(policy: Policy) -> str:
     return (
         f"significant at {policy.level:g} after correction for all columns (Benjamini-Hochberg), "
         "and material"
+    )
+
+
+def _worse_rule(policy: Policy) -> str:
+    return (
+        f"an alarm for accuracy more than {100 * policy.accuracy_drop:g} points lower or MAE more "
+        f"than {100 * policy.error_rise:g} % higher, a warning for ROC AUC more than "
+        f"{100 * policy.score_drop:g} points lower; each with a 99 % lower bound above 0, on at "
+        f"least {policy.minimum_labels} labels"
     )
 
 
@@ -188,8 +200,7 @@ def method(verdict: Verdict) -> View:
         ("current window", str(comparison.current)),
         ("policy", f"{policy.name}: {_rule(policy)}"),
         ("thresholds (warning / alarm)", limits),
-        ("accuracy", f"a drop of more than {100 * policy.accuracy_drop:g} points, whose 99 % "
-                     f"lower bound exceeds 0, on at least {policy.minimum_labels} labels"),
+        ("performance", _worse_rule(policy)),
         ("groups", "; ".join(f"{g}: {', '.join(c)}" for g, c in policy.groups.items()) or "none"),
         ("measured from", _sources(comparison)),
         *(("sample", each) for each in _samples(comparison)),
@@ -205,28 +216,25 @@ def worst_first(finding: Finding) -> tuple[int, float]:
     return _SHOWN.index(finding.status), -abs(size)
 
 
-def _gain(accuracy: Measurement) -> float:
-    before = accuracy.detail.get("reference")
-    gain = math.nan if before is None else accuracy.statistic - before
-    return gain if gain == gain else math.inf
+def _calm(each: Measurement) -> float:
+    worse = worsening(each)
+    return -worse if worse == worse else math.inf
 
 
 def _figure(found: Measurement, performance: Performance | None) -> Any:
     from mondrift.page.sections import Figure
 
     before = found.detail.get("reference")
-    share = found.measure == "accuracy"
-    shown = _percent if share else "{:.3f}".format
+    shown = _percent if found.measure == "accuracy" else "{:.4g}".format
     interval = ""
     if found.low is not None and found.high is not None:
         interval = f" [{shown(found.low)} to {shown(found.high)}]"
     note = (
         f"{shown(before)} in the reference{interval and '; now'}{interval}" if before else interval
     )
-    labels = {"accuracy": "accuracy", "roc_auc": "ROC AUC", "brier": "Brier score", "mae": "MAE",
-              "r2": "R²"}  # fmt: skip
-    status = performance.status if share and performance else None
-    return Figure(labels[found.measure], shown(found.statistic), note, status)
+    decides = performance is not None and found.measure == performance.metric
+    status = performance.status if performance is not None and decides else None
+    return Figure(wording.metric(found.measure), shown(found.statistic), note, status)
 
 
 def _rates_now(verdict: Verdict, rows: pd.DataFrame | None) -> tuple[Any, ...]:

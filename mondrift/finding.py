@@ -1,6 +1,6 @@
 """Findings: one status, with its reason, per column and check.
 
-What all of them share stands here; `drift`, `quality` and `accuracy` say how each comes about.
+What all of them share stands here; `drift`, `quality` and `degradation` say how each comes about.
 p-values are shown, not obeyed: a status needs evidence *and* an effect that matters. Under the
 policy `learned` the evidence is that no window of the past, or hardly any, stood out so far.
 """

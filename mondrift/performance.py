@@ -21,6 +21,9 @@ from mondrift.schema import POSITIVE, Schema
 
 Task = Literal["binary", "multiclass", "regression"]
 
+#: The metric that says whether a model got worse: of classes accuracy, of numbers MAE.
+DECISIVE = ("accuracy", "mae")
+
 _YES = ("1", "True", "true", "yes", "Yes", "Y", "y")
 
 
@@ -204,5 +207,6 @@ def _measurement(
             "reference_high": one.high,
             "method": other.method,
             "excluded": other.excluded,
+            **({"reference_reason": one.reason} if one.reason else {}),
         },
     )

@@ -8,6 +8,7 @@ those who need them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, cast
@@ -64,6 +65,7 @@ _NAMES = ("default", "learned", "classic")
 _CUSTOMARY = {
     "min_samples_for_eval": "minimum_labels",
     "accuracy_drop_threshold": "accuracy_drop",
+    "error_rise_threshold": "error_rise",
 }
 _CLASSIC_ONLY = {
     "ks_test_threshold": "ks_level",
@@ -86,6 +88,8 @@ class Policy:
     minimum_clusters : the same for clusters, where rows depend on each other (`Schema.cluster`).
     minimum_labels : below so many labels a metric is `inconclusive`.
     accuracy_drop : share, in (0, 1); a drop must *exceed* it, and its one-sided 99 % lower bound 0.
+    error_rise : share of the reference's MAE, above 0, by which it may grow; as `accuracy_drop`.
+    score_drop : the same for ROC AUC, in (0, 1), in points; it warns, and never alarms.
     ks_level, chi_square_level : significance levels of the classic rules.
     groups : {name: columns}; judged column by column, told and counted as one.
     expected : {column or group: why}, e.g. {"weather": "with the season"}; that it moves is judged
@@ -105,6 +109,8 @@ class Policy:
     minimum_clusters: int = 20
     minimum_labels: int = 100
     accuracy_drop: float = 0.05
+    error_rise: float = 0.1
+    score_drop: float = 0.05
     ks_level: float = 0.05
     chi_square_level: float = 0.05
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -114,7 +120,7 @@ class Policy:
     def __post_init__(self) -> None:
         complaints = [
             f"{name} is {getattr(self, name)}, which must lie between 0 and 1"
-            for name in ("level", "accuracy_drop", "ks_level", "chi_square_level")
+            for name in ("level", "accuracy_drop", "score_drop", "ks_level", "chi_square_level")
             if not 0 < getattr(self, name) < 1
         ]
         complaints += [
@@ -122,6 +128,8 @@ class Policy:
             for name in ("minimum_rows", "minimum_clusters", "minimum_labels")
             if getattr(self, name) < 1
         ]
+        if not 0 < self.error_rise < math.inf:
+            complaints.append(f"error_rise is {self.error_rise}, which must be above 0")
         complaints += [
             f"the threshold of {measure} warns from {t.warning} and alarms from {t.alarm}; "
             "0 < warning <= alarm must hold"
@@ -172,9 +180,9 @@ class Policy:
         """A policy from the `policy:` part of a YAML file or from settings, over `base`.
 
         Knows the fields of this class, `effects: {measure: {warning:, alarm:}}`, and the customary
-        keys (`min_samples_for_eval`, `accuracy_drop_threshold`; `ks_test_threshold`,
-        `psi_threshold` and `chi_square_threshold` under `classic` only). Raises SettingsError with
-        every complaint at once.
+        keys (`min_samples_for_eval`, `accuracy_drop_threshold`, `error_rise_threshold`;
+        `ks_test_threshold`, `psi_threshold` and `chi_square_threshold` under `classic` only).
+        Raises SettingsError with every complaint at once.
         """
         policy = base or cls()
         name = str(given.get("name", policy.name))

@@ -31,7 +31,12 @@ THRESHOLDS = Path("params") / "thresholds.yaml"
 
 #: Keys that steer the classic policy, and keys that hold under every policy.
 CLASSIC_KEYS = ("ks_test_threshold", "psi_threshold", "chi_square_threshold")
-POLICY_KEYS = (*CLASSIC_KEYS, "min_samples_for_eval", "accuracy_drop_threshold")
+POLICY_KEYS = (
+    *CLASSIC_KEYS,
+    "min_samples_for_eval",
+    "accuracy_drop_threshold",
+    "error_rise_threshold",
+)
 
 
 @dataclass(frozen=True)
@@ -96,6 +101,9 @@ class Settings(BaseSettings):
     chi_square_threshold: _Share | None = Field(None, description=_SHARE)
     min_samples_for_eval: int = Field(100, ge=1, description="a whole number, at least 1")
     accuracy_drop_threshold: _Share = Field(0.05, description=_SHARE)
+    error_rise_threshold: Annotated[float, Field(gt=0, le=10)] = Field(
+        0.1, description="a share above 0, at most 10"
+    )
     prediction_volume_std: float = Field(
         3.0, gt=0, le=100, description="a number of standard deviations above 0, at most 100"
     )

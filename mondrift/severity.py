@@ -16,6 +16,7 @@ SEVERITIES: tuple[Severity, ...] = ("low", "medium", "high", "critical")
 #: Rule → severity. Wide drift is drift in at least `AlertRules.many` features.
 DEFAULT_SEVERITIES: Mapping[str, Severity | None] = {
     "performance_degradation": "critical",
+    "ranking_degradation": "medium",
     "wide_data_drift": "high",
     "output_drift": "medium",
     "data_quality": "medium",

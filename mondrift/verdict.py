@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from mondrift.accuracy import accuracy
 from mondrift.comparison import Comparison
+from mondrift.degradation import degradation
 from mondrift.drift import drift
 from mondrift.errors import VerdictError, shown
 from mondrift.finding import Finding
+from mondrift.performance import DECISIVE
 from mondrift.policy import STATUSES, Policy, Status
 from mondrift.quality import QUALITY, quality, structure
 
@@ -192,7 +193,7 @@ def judge(comparison: Comparison, policy: Policy | None = None) -> Verdict:
     for check in QUALITY:
         findings += quality(comparison, check, policy)
     findings += structure(comparison, policy)
-    findings += accuracy(comparison, policy)
+    findings += degradation(comparison, policy)
     status = _whole(findings, policy)
     return Verdict(comparison, policy, tuple(findings), status, _summary(findings, status, policy))
 
@@ -219,7 +220,7 @@ def _whole(findings: Sequence[Finding], policy: Policy) -> Status:
     if flagged:
         return max(flagged, key=_rank).status
     whole = [f for f in findings if not f.segment and f.status != "skipped"]
-    unsure = [f for f in whole if f.status == "inconclusive"]
+    unsure = [f for f in whole if f.status == "inconclusive" and _decides(f)]
     compared = any(f.family == "drift" for f in whole)
     if not compared or any(f.role in _ROLE_COLUMNS for f in unsure):
         return "inconclusive"
@@ -230,8 +231,13 @@ def _whole(findings: Sequence[Finding], policy: Policy) -> Status:
     return "inconclusive" if len({f.column for f in unsure}) > 0.2 * len(columns) else "ok"
 
 
+def _decides(finding: Finding) -> bool:
+    """Whether not knowing leaves the window open: of metrics only the one that decides."""
+    return finding.family != "performance" or finding.check in DECISIVE
+
+
 def _summary(findings: Sequence[Finding], status: Status, policy: Policy) -> str:
-    """One sentence for people: accuracy first, then drift, then what else is wrong."""
+    """One sentence for people: the model first, then drift, then what else is wrong."""
     flagged = [f for f in findings if f.status in ("warning", "alarm")]
     whole = [f for f in flagged if not f.segment]
     told = [f.reason for f in whole if f.family == "performance"]

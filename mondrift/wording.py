@@ -10,10 +10,12 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from mondrift.comparison import Comparison
+from mondrift.degradation import worsening
 from mondrift.diagnosis import FLAGGED, Diagnosis, Moved, Performance, measurement
 from mondrift.finding import Finding
 from mondrift.histogram import Histogram
-from mondrift.measurement import Measurement
+from mondrift.metrics import METRICS
+from mondrift.performance import DECISIVE
 from mondrift.policy import Policy
 from mondrift.verdict import Verdict
 
@@ -25,40 +27,81 @@ _EFFECTS = {
 }
 
 
-def drop(performance: Performance) -> tuple[str, ...]:
-    """What fell, how sure that is, and how much it matters.
+def worse(performance: Performance) -> str:
+    """What became worse and by how much, in a few words.
 
-    >>> print(" ".join(drop(Performance("alarm", "", 0.794, 0.634, 1349, 0.16, 0.127))))
-    Accuracy fell by 16.0 points, from 79.4 % to 63.4 % (1,349 labels), and surely by more than
-    12.7 (99 % confidence). About 216 more predictions were wrong than at the reference's accuracy.
+    >>> worse(Performance("alarm", "", 0.794, 0.634, 1349, 0.16, 0.127))
+    'accuracy fell by 16.0 points'
+    >>> worse(Performance("alarm", "", 10.0, 12.0, 500, 0.2, 0.09, "mae"))
+    'MAE rose by 20.0 %'
     """
-    many = round(performance.drop * performance.n)
+    verb = "rose" if performance.metric == "mae" else "fell"
     return (
-        f"Accuracy fell by {100 * performance.drop:.1f} points, from {percent(performance.before)} "
-        f"to {percent(performance.now)} ({performance.n:,} labels), and surely by more than "
-        f"{100 * performance.lower:.1f} (99 % confidence).",
-        f"About {many:,} more predictions were wrong than at the reference's accuracy.",
+        f"{metric(performance.metric)} {verb} by {amount(performance.metric, performance.change)}"
     )
 
 
+def harmed(performance: Performance) -> tuple[str, ...]:
+    """What became worse, how sure that is, and how much it matters.
+
+    >>> print(" ".join(harmed(Performance("alarm", "", 0.794, 0.634, 1349, 0.16, 0.127))))
+    Accuracy fell by 16.0 points, from 79.4 % to 63.4 % (1,349 labels), and surely by more than
+    12.7 (99 % confidence). About 216 more predictions were wrong than at the reference's accuracy.
+    >>> print(*harmed(Performance("alarm", "", 10.0, 12.0, 500, 0.2, 0.09, "mae")))
+    MAE rose by 20.0 %, from 10 to 12 (500 labels), and surely by more than 9.0 % (99 % confidence).
+    """
+    before, now = (reading(performance.metric, v) for v in (performance.before, performance.now))
+    unit = " %" if performance.metric == "mae" else ""
+    told = _capital(
+        f"{worse(performance)}, from {before} to {now} ({performance.n:,} labels), and surely by "
+        f"more than {100 * performance.lower:.1f}{unit} (99 % confidence)."
+    )
+    if performance.metric == "mae":
+        return (told,)
+    many = round(performance.change * performance.n)
+    return told, f"About {many:,} more predictions were wrong than at the reference's accuracy."
+
+
+def metric(name: str) -> str:
+    """A metric's name inside a sentence.
+
+    >>> metric("accuracy"), metric("mae"), metric("roc_auc")
+    ('accuracy', 'MAE', 'ROC AUC')
+    """
+    label = METRICS[name].label
+    return label if label[1:2].isupper() or " AUC" in label else label[:1].lower() + label[1:]
+
+
+def reading(name: str, value: float) -> str:
+    """A metric's value for people: a share in percent, else four digits.
+
+    >>> reading("accuracy", 0.79376), reading("mae", 12.34567)
+    ('79.4 %', '12.35')
+    """
+    return percent(value) if METRICS[name].unit == "share" else f"{value:.4g}"
+
+
+def amount(name: str, change: float) -> str:
+    """How far a metric moved, without its sign: points, or a share of the error."""
+    return f"{100 * abs(change):.1f} {'%' if name == 'mae' else 'points'}"
+
+
 def segments(verdict: Verdict) -> str:
-    """Where accuracy fell, worst first, and where no drop is shown; "" without segments."""
-    found = [f for f in verdict.findings if f.check == "accuracy" and f.segment]
-    known = {m.segment: m for m in verdict.comparison.measurements if m.measure == "accuracy"}
+    """Where the model got worse, worst first, and where nothing is shown; "" without segments."""
+    found = [f for f in verdict.findings if f.check in DECISIVE and f.segment]
+    known = {m.segment: m for m in verdict.comparison.measurements if m.measure in DECISIVE}
     fell = [known[f.segment] for f in found if f.status in FLAGGED]
     if not fell:
         return ""
     told = [
-        f"{each.segment} ({percent(each.detail['reference'])} to {percent(each.statistic)})"
-        for each in sorted(fell, key=_gain)
+        f"{each.segment} ({reading(each.measure, each.detail['reference'])} to "
+        f"{reading(each.measure, each.statistic)})"
+        for each in sorted(fell, key=worsening, reverse=True)
     ]
+    rose = fell[0].measure == "mae"
     held = listed((f.segment for f in found if f.status == "ok"), limit=5)
-    rest = f"; no drop is shown in {held}" if held else ""
-    return f"It fell in {listed(told, limit=5)}{rest}."
-
-
-def _gain(accuracy: Measurement) -> float:
-    return float(accuracy.statistic - accuracy.detail["reference"])
+    rest = f"; no {'rise' if rose else 'drop'} is shown in {held}" if held else ""
+    return f"It {'rose' if rose else 'fell'} in {listed(told, limit=5)}{rest}."
 
 
 def ranking(comparison: Comparison) -> str:
@@ -91,7 +134,7 @@ def explanation(verdict: Verdict, diagnosis: Diagnosis) -> tuple[str, ...]:
     now = verdict.comparison.current.start
     told = [_about_scores(verdict, diagnosis)]
     told += [
-        f"{_what(each, now)}; it {explains(each, diagnosis)} the drop."
+        f"{_what(each, now)}; it {explains(each, diagnosis)} {_the_change(diagnosis)}."
         for each in diagnosis.features
     ]
     if diagnosis.story == "concept drift":
@@ -103,6 +146,11 @@ def explanation(verdict: Verdict, diagnosis: Diagnosis) -> tuple[str, ...]:
             "cannot tell."
         )
     return tuple(told)
+
+
+def _the_change(diagnosis: Diagnosis) -> str:
+    performance = diagnosis.performance
+    return "the rise" if performance is not None and performance.metric == "mae" else "the drop"
 
 
 def explains(each: Moved, diagnosis: Diagnosis) -> str:
@@ -156,27 +204,45 @@ def harm(diagnosis: Diagnosis) -> str:
     """What the drift did to the model, in one or two sentences."""
     performance = diagnosis.performance
     if performance is None:
-        return "Whether it does harm is not known: this model has no accuracy to judge."
+        return "Whether it does harm is not known: this model has no metric to judge."
     if performance.status == "inconclusive":
         return f"Whether it does harm is not known yet: {performance.reason}."
     if performance.status == "ok":
         return (
             f"{held(performance)} Drift without harm: nothing is broken, do not retrain for this."
         )
-    now, before = percent(performance.now), percent(performance.before)
+    before, now = (reading(performance.metric, v) for v in (performance.before, performance.now))
+    verb = "rose" if performance.metric == "mae" else "fell"
     story = ", but this is not the reason" if diagnosis.story == "concept drift" else " with it"
-    return f"Accuracy fell{story}: {now}, {before} in the reference. See that alert."
+    told = f"{metric(performance.metric)} {verb}{story}: {now}, {before} in the reference."
+    return f"{_capital(told)} See that alert."
 
 
 def held(performance: Performance) -> str:
-    """That accuracy did not fall.
+    """That the model did not get worse.
 
     >>> held(Performance("ok", "", 0.794, 0.876, 1246, -0.082, -0.106))
     'Accuracy rose: 87.6 %, 79.4 % in the reference (1,246 labels).'
     """
-    word = "rose" if performance.drop < 0 else "held"
-    now, before = percent(performance.now), percent(performance.before)
-    return f"Accuracy {word}: {now}, {before} in the reference ({performance.n:,} labels)."
+    better = "fell" if performance.metric == "mae" else "rose"
+    word = better if performance.change < 0 else "held"
+    before, now = (reading(performance.metric, v) for v in (performance.before, performance.now))
+    told = f"{metric(performance.metric)} {word}: {now}, {before} in the reference"
+    return _capital(f"{told} ({performance.n:,} labels).")
+
+
+def kept(performance: Performance) -> str:
+    """The same in a few words.
+
+    >>> kept(Performance("ok", "", 0.794, 0.876, 1246, -0.082, -0.106))
+    'accuracy rose to 87.6 %'
+    >>> kept(Performance("ok", "", 10.0, 10.02, 1246, 0.002, -0.05, "mae"))
+    'MAE held at 10.02'
+    """
+    better = "fell to" if performance.metric == "mae" else "rose to"
+    limit = -0.01 if performance.metric == "mae" else -0.005
+    word = better if performance.change < limit else "held at"
+    return f"{metric(performance.metric)} {word} {reading(performance.metric, performance.now)}"
 
 
 def since(began: datetime, now: datetime) -> str:
@@ -267,4 +333,8 @@ def _what(each: Moved, now: datetime | None) -> str:
 
 
 def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}."
+    return f"{_capital(text)}."
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pandas as pd
 import pytest
 
-from mondrift.diagnosis import ACCURACY, diagnose, moving_since
+from mondrift.diagnosis import WORSE, diagnose, moving_since
 from mondrift.policy import Policy
 from tests.flights import APRIL, DECEMBER, FEBRUARY, JULY, SEPTEMBER, unexpected, verdict
 
@@ -38,7 +38,7 @@ def test_a_feature_that_moved_before_the_drop_is_not_fresh() -> None:
 
 
 def test_a_feature_that_moved_with_the_drop_is_not_older() -> None:
-    both = dict.fromkeys(("weather", ACCURACY), datetime(2013, 4, 1, tzinfo=UTC))
+    both = dict.fromkeys(("weather", WORSE), datetime(2013, 4, 1, tzinfo=UTC))
     assert not diagnose(unexpected(APRIL), since=both).features[0].older
 
 
@@ -56,6 +56,7 @@ def history(**statuses: str) -> pd.DataFrame:
                 "segment": "",
                 "family": "performance" if column == "label" else "drift",
                 "column": column,
+                "measure": "accuracy" if column == "label" else "psi",
                 "status": names[letter],
             }
             for column, letters in statuses.items()
@@ -68,7 +69,7 @@ def test_since_counts_back_to_the_first_gap() -> None:
     now = datetime(2013, 4, 29, tzinfo=UTC)
     since = moving_since(history(x="wowa", y="aaao", label="ooaa"), Policy(), now)
     assert {name: f"{at:%d %b}" for name, at in since.items()} == {
-        "x": "15 Apr", ACCURACY: "15 Apr",
+        "x": "15 Apr", WORSE: "15 Apr",
     }  # fmt: skip
 
 

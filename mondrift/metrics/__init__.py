@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from mondrift.errors import InputError, nearest, shown
 from mondrift.metrics import averaged, classification, latency, regression
 from mondrift.metrics.auc import pr_auc, roc_auc
-from mondrift.metrics.drop import AccuracyDrop, accuracy_drop
+from mondrift.metrics.degradation import Degradation, accuracy_drop, error_rise, score_drop
 from mondrift.metrics.intervals import difference
 from mondrift.metrics.metric import Metric, Task, Value
 from mondrift.metrics.outcomes import Outcomes, positive_code
@@ -24,14 +24,16 @@ from mondrift.metrics.probability import brier, log_loss
 
 __all__ = [
     "METRICS",
-    "AccuracyDrop",
+    "Degradation",
     "Metric",
     "Outcomes",
     "Value",
     "accuracy_drop",
     "difference",
+    "error_rise",
     "evaluate",
     "evaluate_latency",
+    "score_drop",
 ]
 
 _ONE: frozenset[Task] = frozenset({"binary"})

@@ -8,12 +8,16 @@ where it is used: `TRUSTED` cases on the rarer side make the large-sample interv
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betaincinv, ndtri, stdtrit
 
 from mondrift.metrics.metric import Value
+
+Scale = Literal["plain", "log", "logit"]
 
 TRUSTED = 30
 """From here on (rarer class, errors) the large-sample intervals hold their level."""
@@ -155,6 +159,39 @@ def on_log(value: float, error: float, df: float, level: float = 0.95) -> tuple[
     """
     half = float(stdtrit(df, (1 + level) / 2)) * error / value
     return value * math.exp(-half), value * math.exp(min(half, 700.0))
+
+
+def widened(value: Value, design_effect: float, *, scale: Scale) -> Value:
+    """The same value with limits for rows of which so many are worth one independent row.
+
+    `scale` is that on which the limits were made: "log" (errors), "logit" (shares and scores) or
+    "plain". Limits at 0 or 1 stay where they are.
+
+    >>> once = Value(0.8, 0.75, 0.842, n=300)
+    >>> print("{0.low:.3f} to {0.high:.3f}".format(widened(once, 4.0, scale="logit")))
+    0.692 to 0.877
+    """
+    if value.low is None or value.high is None or design_effect <= 1:
+        return value
+    times = math.sqrt(design_effect)
+    low, high = (further(value.value, limit, times, scale) for limit in (value.low, value.high))
+    return replace(value, low=low, high=high)
+
+
+def further(value: float, limit: float, times: float, scale: Scale) -> float:
+    """A limit `times` as far from its value on a scale; where that has no place for it, as is.
+
+    >>> further(10.0, 12.0, 2.0, "plain"), round(further(10.0, 12.0, 2.0, "log"), 1)
+    (14.0, 14.4)
+    """
+    if scale == "plain":
+        return value + times * (limit - value)
+    if scale == "log":
+        return value * (limit / value) ** times if min(value, limit) > 0 else limit
+    if not 0 < min(value, limit) <= max(value, limit) < 1:
+        return limit
+    centre = math.log(value / (1 - value))
+    return _expit(centre + times * (math.log(limit / (1 - limit)) - centre))
 
 
 def _expit(x: float) -> float:

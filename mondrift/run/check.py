@@ -17,6 +17,7 @@ from mondrift.diagnosis import diagnose, moving_since
 from mondrift.errors import WindowError
 from mondrift.incident import Event, Incident, Silence, recovery, step
 from mondrift.notify import payload
+from mondrift.performance import DECISIVE
 from mondrift.run.judging import judge_window
 from mondrift.run.plan import Monitor
 from mondrift.run.reference import bounds, reference_windows
@@ -26,8 +27,8 @@ from mondrift.verdict import Verdict
 from mondrift.window import Window
 
 _REMEMBERED = 60  # windows of history that "since" looks back on
-TELLING = ("rows", "psi", "accuracy")
-"""Measures that tell when columns, groups and accuracy moved, as `history` holds them: a row for
+TELLING = ("rows", "psi", *DECISIVE)
+"""Measures that tell when columns, groups and the model moved, as `history` holds them: a row for
 every window, and one measure per column, since each carries the status of its column."""
 
 

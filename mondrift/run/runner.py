@@ -19,6 +19,7 @@ import pandas as pd
 from mondrift.briefing import brief
 from mondrift.embedded.place import Place, home
 from mondrift.errors import MondriftError
+from mondrift.performance import DECISIVE
 from mondrift.run.archive import Archive, Draft, Record, State, failure_page
 from mondrift.run.check import TELLING, CheckOptions, CheckResult, check_held
 from mondrift.run.exporter import export, shareable
@@ -165,10 +166,10 @@ def _record(
     history: pd.DataFrame,
 ) -> Record:
     run, verdict = checked.run, checked.verdict
-    accuracy = [
+    metric = [
         m.statistic
         for m in verdict.comparison.measurements
-        if m.measure == "accuracy" and not m.segment and m.statistic == m.statistic
+        if m.measure in DECISIVE and not m.segment and m.statistic == m.statistic
     ]
     return Record(
         run_id=run.run_id,
@@ -181,7 +182,7 @@ def _record(
         started_at=datetime.now(UTC).isoformat(timespec="seconds"),
         status=verdict.status,
         headline=brief(verdict, history=history).headline,
-        value=accuracy[0] if accuracy else None,
+        value=metric[0] if metric else None,
         rows=run.rows,
         labels=run.labels,
         notebook=monitor.notebook,

@@ -24,7 +24,7 @@ SPINE = (
         "histogram",
     ),
     *("privacy", "performance", "pair", "comparison", "comparing", "null", "policy", "finding"),
-    *("drift", "quality", "accuracy", "learned", "verdict", "diagnosis", "wording"),
+    *("drift", "quality", "degradation", "learned", "verdict", "diagnosis", "wording"),
     *("severity", "alert", "incident", "playbook", "exhibits", "briefing", "report"),
 )
 FLOORS = (

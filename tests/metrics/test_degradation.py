@@ -9,7 +9,7 @@ import pytest
 
 from mondrift.metrics import Value, evaluate
 from mondrift.metrics.degradation import Degradation, error_rise, score_drop
-from mondrift.metrics.intervals import clopper_pearson
+from mondrift.metrics.intervals import clopper_pearson, widened
 
 EXACT = Value(10.0, 9.99, 10.01, n=100_000)
 
@@ -85,10 +85,12 @@ def test_the_unit_of_an_error_changes_nothing() -> None:
 
 def test_rows_in_clusters_are_worth_less() -> None:
     june, july = Value(10, 9.6, 10.4, n=2000), Value(12, 11.2, 12.9, n=500)
-    plain, clustered = error_rise(june, july), error_rise(june, july, design_effect=6.0)
+    wide = [widened(each, 6.0, scale="log") for each in (june, july)]
+    plain, clustered = error_rise(june, july), error_rise(*wide)
     assert (plain.outcome, clustered.outcome) == ("worse", "held")
     june, july = Value(0.85, 0.83, 0.87, n=2000), Value(0.75, 0.69, 0.80, n=400)
-    plain, clustered = score_drop(june, july), score_drop(june, july, design_effect=6.0)
+    wide = [widened(each, 6.0, scale="logit") for each in (june, july)]
+    plain, clustered = score_drop(june, july), score_drop(*wide)
     assert (plain.outcome, clustered.outcome) == ("worse", "held")
     assert clustered.low < plain.low < plain.high < clustered.high
 
