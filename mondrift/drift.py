@@ -15,7 +15,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from mondrift.comparison import Comparison
-from mondrift.finding import Finding, about_column, against_the_past, effect, found, too_small
+from mondrift.finding import (
+    UNDECIDED,
+    Finding,
+    about_column,
+    against_the_past,
+    effect,
+    found,
+    too_small,
+)
 from mondrift.measurement import Measurement
 from mondrift.measures.correction import benjamini_hochberg
 from mondrift.policy import STATUSES, Policy, Status
@@ -26,8 +34,6 @@ EFFECTS: Mapping[str, tuple[str, ...]] = {
     "categorical": ("psi", "total_variation"),
     "boolean": ("psi", "total_variation"),
 }
-#: How the reason of a column begins when only its rows can tell.
-UNDECIDED = "counts alone cannot tell"
 _NAMES = {"psi": "PSI", "ks": "KS D", "wasserstein": "Wasserstein", "total_variation": "TV"}
 
 #: {measure: its measurement} of one column of one segment.

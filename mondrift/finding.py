@@ -16,6 +16,9 @@ from mondrift.comparison import Comparison
 from mondrift.measurement import Measurement
 from mondrift.policy import Policy, Status
 
+#: How a reason begins when only the rows can tell.
+UNDECIDED = "counts alone cannot tell"
+
 
 @dataclass(frozen=True)
 class Finding:

@@ -84,16 +84,21 @@ def segments(before: Side, after: Side) -> Iterator[Pair]:
     for name in before.schema.segments:
         if name not in names_of(before) or name not in names_of(after):
             continue
-        for level in _levels(before, name)[:SEGMENTS]:
+        for level in _levels(before, name):
             one, other = before.segment(name, level), after.segment(name, level)
             yield Pair(f"{name}={level}", one, other)
 
 
 def _levels(window: Side, name: str) -> list[str]:
-    """The levels of a segment column, the largest first."""
     if isinstance(window, Summaries):
-        start = f"{name}="
-        return [each[len(start) :] for each in window.segments if each.startswith(start)]
-    column = window.columns[name]
+        return window.levels(name)[:SEGMENTS]
+    return largest_levels(window.columns[name])
+
+
+def largest_levels(column: Column) -> list[str]:
+    """The levels of a segment column that have rows, the largest first, at most `SEGMENTS`."""
+    if column.kind != "categorical":
+        return []
     counts = np.bincount(column.values[column.values >= 0], minlength=len(column.levels))
-    return [column.levels[code] for code in np.argsort(-counts, kind="stable")]
+    order = np.argsort(-counts, kind="stable")[:SEGMENTS].tolist()
+    return [column.levels[code] for code in order if counts[code]]

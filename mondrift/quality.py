@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from mondrift.comparison import Comparison
 from mondrift.errors import shown
-from mondrift.finding import Finding, about_column, against_the_past, found, too_small
+from mondrift.finding import (
+    UNDECIDED,
+    Finding,
+    about_column,
+    against_the_past,
+    found,
+    too_small,
+)
 from mondrift.measurement import Measurement
 from mondrift.measures.correction import benjamini_hochberg
 from mondrift.policy import Policy, Status
@@ -26,6 +34,19 @@ QUALITY: Mapping[str, str] = {
 def quality(comparison: Comparison, check: str, policy: Policy) -> list[Finding]:
     """One check over all columns: a family of findings with a correction of its own."""
     about = [e for e in comparison.measurements if e.family == "quality" and e.measure == check]
+    findings = _family(comparison, check, about, policy)
+    if not any("at_most" in each.detail for each in about):
+        return findings
+    most = _family(comparison, check, [_at_most(each) for each in about], policy)
+    return [
+        least if least.status == other.status else _undecided(least, other, policy)
+        for least, other in zip(findings, most, strict=True)
+    ]
+
+
+def _family(
+    comparison: Comparison, check: str, about: Sequence[Measurement], policy: Policy
+) -> list[Finding]:
     raw = [math.nan if each.pvalue is None else each.pvalue for each in about]
     adjusted = [float(p) for p in benjamini_hochberg(raw)]
     findings = []
@@ -35,6 +56,27 @@ def quality(comparison: Comparison, check: str, policy: Policy) -> list[Finding]
             found(check, each, policy, judged, statistic=each.statistic, pvalues=(pvalue, sure))
         )
     return findings
+
+
+def _at_most(each: Measurement) -> Measurement:
+    """The measurement as it would be if every row that counts do not place lay outside."""
+    if "at_most" not in each.detail:
+        return each
+    detail = {**each.detail, "change": each.detail["at_most"]}
+    pvalue = each.detail["at_most_pvalue"]
+    return replace(each, statistic=each.detail["at_most"], pvalue=pvalue, detail=detail)
+
+
+def _undecided(least: Finding, most: Finding, policy: Policy) -> Finding:
+    """What is said where the status depends on where in its cells the rows lie."""
+    threshold = policy.effects[most.measure]
+    status = threshold.status(most.statistic)
+    between = (
+        f"between {100 * least.statistic:.2g} and {100 * most.statistic:.2g} points "
+        f"{QUALITY[most.check]} ({status} from {100 * threshold.limit(status):g})"
+    )
+    reason = f"{UNDECIDED}: {between}; check from rows"
+    return replace(least, status="inconclusive", reason=reason)
 
 
 def _judge(

@@ -46,6 +46,11 @@ class Summaries:
         """Names of the segments that were counted."""
         return tuple(label for label in self.columns if label)
 
+    def levels(self, name: str) -> list[str]:
+        """The levels of a segment column that were counted, the largest first."""
+        start = f"{name}="
+        return [each[len(start) :] for each in self.segments if each.startswith(start)]
+
     def segment(self, name: str, level: str) -> Summaries:
         """The rows of one segment, as a window; without rows when none were counted."""
         label = f"{name}={level}"

@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 
 from mondrift.measures.empirical import distribution_functions
 from mondrift.measures.measure import Result
+from mondrift.measures.sequential import sequential_pvalue
 from mondrift.measures.summary import Summary
 
 COUNTED = 500  # rows in both windows together below which p is counted
@@ -91,28 +92,21 @@ def _statistic(ours: Values, ties: NDArray[np.int64], n: int) -> Values:
 
 
 def _counted(statistic: float, ties: NDArray[np.int64], n: int, seed: int) -> tuple[float, int]:
-    """P(statistic or more) when rows are dealt to the windows at random, and how many dealings.
-
-    Stops at the one that is the hundredth to reach the statistic (Besag and Clifford 1991).
-    """
+    """P(statistic or more) when rows are dealt to the windows at random, and how many dealings."""
     random = np.random.default_rng(seed)
     first = np.cumsum(ties) - ties
     labels = (np.arange(int(ties.sum()) if len(ties) > FEW else 0) < n).astype(np.int8)
     labels = np.tile(labels, (_BATCH, 1))
-    reached = 0
-    for drawn in range(0, DRAWS, _BATCH):
+
+    def reached() -> NDArray[np.bool_]:
         if len(ties) > FEW:
             dealt = random.permuted(labels, axis=1)
             ours = np.add.reduceat(dealt, first, axis=1, dtype=np.float64)
         else:
             ours = random.multivariate_hypergeometric(ties, n, size=_BATCH).astype(np.float64)
-        values = _statistic(ours, ties, n)
-        hits = np.flatnonzero(values >= statistic * (1 - 1e-9))
-        if reached + len(hits) >= REACHED:
-            last = drawn + int(hits[REACHED - reached - 1]) + 1
-            return REACHED / last, last
-        reached += len(hits)
-    return (reached + 1) / (DRAWS + 1), DRAWS
+        return np.asarray(_statistic(ours, ties, n) >= statistic * (1 - 1e-9))
+
+    return sequential_pvalue(reached, batches=DRAWS // _BATCH, enough=REACHED)
 
 
 def weights(ties: NDArray[np.int64]) -> Values:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mondrift.measures.sequential import sequential_pvalue
+
 Codes = NDArray[np.int64]
 Values = NDArray[np.float64]
 
@@ -82,15 +84,13 @@ def _dealt(rows: int, chance: float, pairs: tuple[Codes, Codes], total: Codes, s
     names, place = np.unique(who, return_inverse=True)
     if len(starts) == 1:
         return float(chance ** len(names))
-    hits = 0
-    for batch in range(BATCHES):
+
+    def reached() -> NDArray[np.bool_]:
         labels = random.random((len(names), BATCH), dtype=np.float32) < chance
         whole = np.logical_and.reduceat(labels[place], starts, axis=0)
-        reached = np.flatnonzero(weights @ whole >= rows)
-        if hits + len(reached) >= REACHED:
-            return REACHED / (batch * BATCH + int(reached[REACHED - hits - 1]) + 1)
-        hits += len(reached)
-    return (hits + 1) / (BATCH * BATCHES + 1)
+        return np.asarray(weights @ whole >= rows)
+
+    return sequential_pvalue(reached, batches=BATCHES, enough=REACHED)[0]
 
 
 def outside_pvalue(outside: int, dealt: Dealt, values: tuple[Values, Values]) -> float:

@@ -19,6 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from mondrift.measures.sequential import sequential_pvalue
+
 EXPECTED = 5.0  # the smallest expected count for which the chi-square law is used (Cochran 1954)
 AMPLE = 100.0  # with this many expected everywhere its tail holds, too
 TAIL = (5e-6, 0.02)  # p-values that are counted instead; below, no count could tell
@@ -119,24 +121,17 @@ def _skewness(reference: Counts, current: Counts) -> float:
 
 
 def _counted(reference: Counts, current: Counts, statistic: float, seed: int) -> tuple[float, int]:
-    """P(statistic or more) among tables with these margins, and how many were drawn.
-
-    Stops at the draw that is the twentieth to reach the statistic (Besag and Clifford 1991), so
-    that p is valid; else (reached + 1) / (drawn + 1).
-    """
+    """P(statistic or more) among tables with these margins, and how many were drawn."""
     random = np.random.default_rng(seed)
     total, n, m = reference + current, int(reference.sum()), int(current.sum())
     expected = total * (m / (n + m))
-    reached = 0
-    for drawn in range(0, DRAWS, _BATCH):
+
+    def reached() -> NDArray[np.bool_]:
         tables = random.multivariate_hypergeometric(total, m, size=_BATCH, method="marginals")
         values = ((tables - expected) ** 2 / total).sum(axis=1) * ((n + m) ** 2 / (n * m))
-        hits = np.flatnonzero(values >= statistic * (1 - 1e-9))
-        if reached + len(hits) >= REACHED:
-            last = drawn + int(hits[REACHED - reached - 1]) + 1
-            return REACHED / last, last
-        reached += len(hits)
-    return (reached + 1) / (DRAWS + 1), DRAWS
+        return np.asarray(values >= statistic * (1 - 1e-9))
+
+    return sequential_pvalue(reached, batches=DRAWS // _BATCH, enough=REACHED)
 
 
 def _pooled_in_order(total: Counts, enough: float) -> tuple[tuple[int, ...], ...]:

@@ -29,7 +29,8 @@ def ks(reference: Summary, current: Summary) -> Result:
     """Distance, p-value and 95 % interval of the distance.
 
     Exact when both summaries have their rows in memory. From counts alone `statistic` is the
-    distance at the grid's borders, and `detail["at_most"]` what the cells could hide.
+    distance at the grid's borders, and `detail["at_most"]` what the cells could hide; one in
+    which both windows hold the same single value hides nothing.
 
     >>> from mondrift.measures.column import numeric
     >>> from mondrift.measures import fit_layout, summarize
@@ -64,6 +65,8 @@ def _bounds(reference: Summary, current: Summary) -> tuple[float, float, Counts]
     inside = np.maximum(apart + current.cell_shares, reference.cell_shares - apart)
     candidates = np.flatnonzero(inside > best)
     both = (reference.cells[candidates] > 0) & (current.cells[candidates] > 0)
+    if len(reference.held) and len(current.held):
+        both &= reference.held[candidates] != current.held[candidates]
     candidates = candidates[both]
     return best, max(best, float(inside[candidates].max(initial=0.0))), candidates
 

@@ -7,7 +7,9 @@ reference row lies outside, and the p-value is that of a random dealing of all r
 windows: with h(k) = C(N + M - k, N) / C(N + M, N), the chance that the k outermost rows of given
 sides are all current, P(at least t outside) = (t + 1) h(t) - t h(t + 1); exact without ties,
 conservative with them. A test of two proportions would be wrong, because the range was chosen to
-hold the reference. When the range comes from elsewhere, that test is used.
+hold the reference. When the range comes from elsewhere, that test is used. From counts, rows in
+the cells of the range's own ends may lie on either side: `detail["at_most"]` and
+`detail["at_most_pvalue"]` are what it would come to if all of them lay outside.
 
 Blind spot: holes inside the range. Source: exceedance statistics (Wilks 1942).
 """
@@ -37,14 +39,21 @@ def out_of_range(reference: Summary, current: Summary) -> Result:
     (0.5, 0.003317)
     """
     outside, before = current.below + current.above, reference.below + reference.above
-    sides = {"below": current.below, "above": current.above}
+    result = _measured(outside, before, reference.count, current.count)
+    detail = {**result.detail, "below": current.below, "above": current.above}
+    if current.unsure:
+        most = _measured(outside + current.unsure, before, reference.count, current.count)
+        detail |= {"at_most": most.statistic, "at_most_pvalue": most.pvalue}
+    return replace(result, detail=detail)
+
+
+def _measured(outside: int, before: int, n: int, m: int) -> Result:
+    """Change from `before` of n reference values to `outside` of m current ones."""
     if before:
-        result = changed_share(before, reference.count, outside, current.count)
-        return replace(result, detail={**result.detail, **sides})
-    result = share_change(0, reference.count, outside, current.count)
-    pvalue = exceedance_pvalue(outside, reference.count, current.count)
-    detail = {**result.detail, "method": "exact, exceedances", **sides}
-    return replace(result, pvalue=pvalue, detail=detail)
+        return changed_share(before, n, outside, m)
+    result = share_change(0, n, outside, m)
+    pvalue = exceedance_pvalue(outside, n, m)
+    return replace(result, pvalue=pvalue, detail={**result.detail, "method": "exact, exceedances"})
 
 
 def exceedance_pvalue(outside: int, n: int, m: int) -> float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -38,10 +38,11 @@ class Summary:
     are no finite number; minimum, maximum, mean and m2 (the sum of squared deviations) describe
     the others and are NaN (m2: 0) when there are none. cells: counts on the grid (numeric) or on
     the reference's levels. sums: per cell, of value minus the grid's centre; empty in a summary
-    that comes from the store. below, above: finite values outside the reference's range. unseen:
-    rows per level that the reference does not have; unseen_more: rows in unseen levels that are
-    no longer named. rows: the values themselves, when in memory; places: the cells of the finite
-    ones among them.
+    that comes from the store. held: per cell, the one value that all its rows share, NaN where
+    that is not known; empty when it is known of none. below, above: finite values outside the
+    reference's range; unsure: rows beside them that counts do not place. unseen: rows per level
+    that the reference does not have; unseen_more: rows in unseen levels that are no longer named.
+    rows: the values themselves, when in memory; places: the cells of the finite ones among them.
     """
 
     layout: Layout
@@ -55,8 +56,10 @@ class Summary:
     m2: float = 0.0
     below: int = 0
     above: int = 0
+    unsure: int = 0
     cells: Counts = field(default_factory=_no_counts)
     sums: Values = field(default_factory=lambda: np.zeros(0))
+    held: Values = field(default_factory=lambda: np.zeros(0))
     unseen: Mapping[str, int] = field(default_factory=dict)
     unseen_more: int = 0
     rows: tuple[Values, ...] = ()
@@ -167,8 +170,10 @@ class Summary:
             m2=m2,
             below=self.below + other.below,
             above=self.above + other.above,
+            unsure=self.unsure + other.unsure,
             cells=self.cells + other.cells,
             sums=sums,
+            held=_held_by_both(self, other),
             unseen=dict(sorted((Counter(self.unseen) + Counter(other.unseen)).items())),
             unseen_more=self.unseen_more + other.unseen_more,
             rows=(*self.rows, *other.rows) if remembered else (),
@@ -180,8 +185,8 @@ class Summary:
 
         Rows in levels that `layout` lacks become unseen ones, and unseen ones that it has are
         counted. `below` and `above` count the cells that lie wholly outside its range, and one
-        row more where the extremes tell of one: rows in the range's own two cells are not told
-        apart.
+        row more where the extremes tell of one; rows in the range's own two cells are `unsure`
+        unless the extremes or `held` place them.
 
         Raises InputError when the grids differ: counts cannot be moved to other cells.
 
@@ -207,21 +212,32 @@ class Summary:
                 "A summary cannot be read with a layout of another grid. Fit the layout with "
                 "fit_layout(column, grid=...), the grid on which the summary was counted."
             )
-        low, high = bins.grid.locate(np.array([bins.minimum, bins.maximum]))
-        below, above = int(self.cells[:low].sum()), int(self.cells[high + 1 :].sum())
-        below = max(below, int(self.minimum < bins.minimum))
-        above = max(above, int(self.maximum > bins.maximum))
-        return replace(self, layout=layout, below=below, above=above)
+        low, high = bins.grid.locate(np.array([bins.minimum, bins.maximum])).tolist()
+        below, low_unsure = _beyond(
+            int(self.cells[:low].sum()), self._at(low), self.minimum < bins.minimum,
+            lambda value: value < bins.minimum,
+        )  # fmt: skip
+        above, high_unsure = _beyond(
+            int(self.cells[high + 1 :].sum()), self._at(high), self.maximum > bins.maximum,
+            lambda value: value > bins.maximum,
+        )  # fmt: skip
+        unsure = max(low_unsure, high_unsure) if low == high else low_unsure + high_unsure
+        return replace(self, layout=layout, below=below, above=above, unsure=unsure)
+
+    def _at(self, cell: int) -> tuple[int, float]:
+        """Rows of a cell, and the value that they share (NaN: not known)."""
+        return int(self.cells[cell]), float(self.held[cell]) if len(self.held) else math.nan
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-valid, without layout, rows and sums; only cells that hold something."""
-        some = np.flatnonzero(self.cells)
+        some, known = np.flatnonzero(self.cells), np.flatnonzero(~np.isnan(self.held))
         named = Counter(self.unseen).most_common(_KEPT_UNSEEN)
         return {
             **{name: getattr(self, name) for name in _PLAIN},
             **{name: _or_none(getattr(self, name)) for name in _REAL},
             "cells": {"at": some.tolist(), "count": self.cells[some].tolist()},
             "size": len(self.cells),
+            "held": {"at": known.tolist(), "value": self.held[known].tolist()},
             "unseen": dict(sorted(named)),
             "unseen_more": self.unseen_rows - sum(count for _, count in named),
         }
@@ -231,14 +247,16 @@ class Summary:
         """The way back from `to_dict`, with the layout it was counted on."""
         cells = np.zeros(stored["size"], dtype=np.int64)
         cells[stored["cells"]["at"]] = stored["cells"]["count"]
+        held = np.full(stored["size"] if stored["held"]["at"] else 0, math.nan)
+        held[stored["held"]["at"]] = stored["held"]["value"]
         plain: dict[str, Any] = {name: stored[name] for name in _PLAIN}
         for name in _REAL:
             plain[name] = math.nan if stored[name] is None else stored[name]
         unseen = {"unseen": dict(stored["unseen"]), "unseen_more": stored["unseen_more"]}
-        return cls(layout, **plain, cells=cells, **unseen)
+        return cls(layout, **plain, cells=cells, held=held, **unseen)
 
 
-_PLAIN = ("n", "missing", "negative_infinite", "positive_infinite", "below", "above")
+_PLAIN = ("n", "missing", "negative_infinite", "positive_infinite", "below", "above", "unsure")
 _REAL = ("minimum", "maximum", "mean", "m2")
 
 
@@ -252,6 +270,32 @@ def pooled_moments(
     apart = other[1] - one[1]
     mean = one[1] * (one[0] / n) + other[1] * (other[0] / n)
     return mean, one[2] + other[2] + apart * apart * (one[0] * (other[0] / n))
+
+
+def _held_by_both(one: Summary, other: Summary) -> Values:
+    """The one value of each cell in both parts together; a part without rows there has no say."""
+    if not len(one.held) or not len(other.held):
+        return np.zeros(0)
+    agreed = np.where(one.held == other.held, one.held, math.nan)
+    agreed = np.where(other.cells == 0, one.held, agreed)
+    return np.asarray(np.where(one.cells == 0, other.held, agreed))
+
+
+def _beyond(
+    wholly: int, at_the_end: tuple[int, float], some: bool, is_beyond: Callable[[float], bool]
+) -> tuple[int, int]:
+    """Rows outside one end of a range, and those that may lie there, too.
+
+    `wholly`: rows in cells outside; `at_the_end`: rows in the end's own cell, and their value
+    where they share one; `some`: whether the extremes tell of a row outside.
+    """
+    rows, value = at_the_end
+    if not math.isnan(value):
+        return wholly + rows * is_beyond(value), 0
+    if not some:
+        return wholly, 0
+    surely = max(wholly, 1)
+    return surely, wholly + rows - surely
 
 
 def _nan_aware(choose: Any, one: float, other: float) -> float:

@@ -14,7 +14,7 @@ from typing import Literal
 
 from mondrift.comparing import compare
 from mondrift.comparison import Comparison
-from mondrift.drift import UNDECIDED
+from mondrift.finding import UNDECIDED
 from mondrift.measures import Layout, fit_layout
 from mondrift.measures.column import Column
 from mondrift.rows import Rows, read
@@ -24,7 +24,6 @@ from mondrift.run.sampled import with_all_rows
 from mondrift.schema import Schema
 from mondrift.store import Model, Store
 from mondrift.store.reference_counts import LayoutOf, counted
-from mondrift.store.ties import at_most
 from mondrift.summaries import Summaries
 from mondrift.verdict import Verdict, judge
 from mondrift.window import Window
@@ -55,9 +54,11 @@ def by_counts(store: Store, monitor: Monitor, window: Window) -> Verdict | None:
         return None
     current = replace(current, window=replace(window, n=current.n))
     if model.schema.target is not None or model.schema.latency is not None:
+        kept = store.kept_from(model.model_id)
+        if kept is not None and bounds(window)[0] < kept:
+            return None
         reference, current = _with_labelled(store, monitor, model, reference, current)
-    comparison = _tightened(compare(reference, current), reference, current)
-    comparison = with_all_rows(store, monitor, window, comparison)
+    comparison = with_all_rows(store, monitor, window, compare(reference, current))
     return judge(_told(comparison, "counts"), monitor.policy)
 
 
@@ -137,24 +138,6 @@ def _layouts(reference: Summaries) -> LayoutOf:
         return fit_layout(column) if known is None else known.layout
 
     return layout_of
-
-
-def _tightened(comparison: Comparison, reference: Summaries, current: Summaries) -> Comparison:
-    """The same comparison, KS bounded by what is known of cells that hold one value."""
-    told = []
-    for each in comparison.measurements:
-        most = each.detail.get("at_most")
-        if each.measure == "ks" and most is not None:
-            one = reference.columns[each.segment][each.column]
-            other = current.columns[each.segment][each.column].on(one.layout)
-            tight = at_most(one, other)
-            detail = {**each.detail, "at_most": tight}
-            if tight <= each.statistic:
-                del detail["at_most"]
-            high = None if each.high is None else max(each.high - most + tight, each.statistic)
-            each = replace(each, high=high, detail=detail)
-        told.append(each)
-    return replace(comparison, measurements=tuple(told))
 
 
 def _told(comparison: Comparison, source: Literal["counts", "rows"]) -> Comparison:

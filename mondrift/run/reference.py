@@ -27,7 +27,17 @@ def reference_rows(store: Store, monitor: Monitor, model: Model, window: Window)
 
 
 def window_rows(store: Store, model: Model, *windows: Window) -> Rows:
-    """The rows of windows, oldest first, as one."""
+    """The rows of windows, oldest first, as one.
+
+    Raises WindowError when retention has taken rows of them: what is left would say too little.
+    """
+    kept = store.kept_from(model.model_id)
+    if kept is not None and bounds(windows[0])[0] < kept:
+        raise WindowError(
+            f"{windows[0].label or 'The window'} began before {kept:%Y-%m-%d}: rows of "
+            f"{model.model_id!r} before that day are gone (mondrift retention), so it cannot be "
+            "measured from rows any more. Check a later window, or keep rows for longer."
+        )
     frames = [store.window(model.model_id, *bounds(each)) for each in windows]
     filled = [each for each in frames if len(each)] or frames[:1]
     frame = joined(filled)

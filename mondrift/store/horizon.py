@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from mondrift.store.connect import told
 from mondrift.store.database import Database
@@ -18,16 +18,16 @@ from mondrift.store.timestamps import NO_TIME, to_microseconds
 from mondrift.store.validate import Checked
 
 
-def kept_from(db: Database, model: Model) -> datetime | None:
+def kept_from(connection: Connection, model: int) -> datetime | None:
     """Rows before this moment are gone; None when retention has never taken any."""
-    query = select(retention.c.kept_from).where(retention.c.model == model.number)
-    with told(db.engine), db.engine.connect() as connection:
-        return connection.execute(query).scalar_one_or_none()
+    query = select(retention.c.kept_from).where(retention.c.model == model)
+    return connection.execute(query).scalar_one_or_none()
 
 
 def refuse(db: Database, model: Model, checked: Checked) -> None:
     """Complain about the rows that are older than what is kept."""
-    first = kept_from(db, model)
+    with told(db.engine), db.engine.connect() as connection:
+        first = kept_from(connection, model.number)
     if first is None:
         return
     times = checked.timestamps

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, insert, select
 
 from mondrift.kinds import Kind
 from mondrift.measures import Column, Layout, Summary, fit_layout, summarize
-from mondrift.pair import SEGMENTS
+from mondrift.pair import largest_levels
 from mondrift.rows import Rows
 from mondrift.schema import COMPARED, Schema
 from mondrift.store import encode, layouts, packing
@@ -30,7 +30,7 @@ from mondrift.store.levels import Levels
 from mondrift.store.models import Model
 from mondrift.store.packing import M2, MAXIMUM, MEAN, MINIMUM, MISSING, NEGATIVE, POSITIVE, Counts
 from mondrift.store.tables_rollups import baseline_counts
-from mondrift.store.ties import Tied, held, places
+from mondrift.store.ties import held, places
 from mondrift.store.timestamps import NO_TIME, from_microseconds
 from mondrift.store.validate import Checked
 from mondrift.summaries import Summaries, empty
@@ -89,7 +89,7 @@ def counted(rows: Rows, layout_of: LayoutOf, like: Summaries | None = None) -> S
     """
     parts = {"": rows}
     for name in rows.schema.segments:
-        for level in _levels(rows.columns[name], like):
+        for level in like.levels(name) if like else largest_levels(rows.columns[name]):
             parts[f"{name}={level}"] = rows.segment(name, level)
     columns = {label: _summarized(part, label, layout_of) for label, part in parts.items()}
     sizes = {label: part.n for label, part in parts.items()}
@@ -102,17 +102,6 @@ def _summarized(part: Rows, label: str, layout_of: LayoutOf) -> dict[str, Summar
         for name, column in part.columns.items()
         if part.schema.role(name) in COMPARED
     }
-
-
-def _levels(column: Column, like: Summaries | None) -> list[str]:
-    if like is not None:
-        start = f"{column.name}="
-        return [each[len(start) :] for each in like.segments if each.startswith(start)]
-    if column.kind != "categorical":
-        return []
-    counts = np.bincount(column.values[column.values >= 0], minlength=len(column.levels))
-    order = np.argsort(-counts, kind="stable")[:SEGMENTS].tolist()
-    return [column.levels[code] for code in order if counts[code]]
 
 
 def _ends(times: packing.Ints) -> tuple[datetime | None, datetime | None]:
@@ -198,7 +187,7 @@ def _unpacked(layouts_: Mapping[str, Any], packed: bytes) -> dict[str, Summary]:
         whole, real = counts.whole[:, at].tolist(), counts.real[:, at].tolist()
         single = np.full(sizes[at], np.nan)
         single[np.array(layouts_[name]["held"][0], dtype=np.int64)] = layouts_[name]["held"][1]
-        found[name] = Tied(
+        found[name] = Summary(
             layout, counts.n, whole[MISSING], whole[NEGATIVE], whole[POSITIVE],
             real[MINIMUM], real[MAXIMUM], real[MEAN], real[M2], cells=cells[at], held=single,
         )  # fmt: skip

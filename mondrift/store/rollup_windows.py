@@ -7,7 +7,7 @@ same layout; a day that is cut is replaced by its hours.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 
@@ -18,7 +18,7 @@ from mondrift.measures import Layout, Summary
 from mondrift.measures.grid import Grid
 from mondrift.measures.layout import UNSEEN, Bins
 from mondrift.measures.layout import Levels as LevelNames
-from mondrift.store import layouts, models, packing, rollup_rows
+from mondrift.store import horizon, layouts, models, packing, rollup_rows
 from mondrift.store.connect import told
 from mondrift.store.counting import DAY, HOUR, QUARTER, deltas
 from mondrift.store.database import Database
@@ -27,7 +27,7 @@ from mondrift.store.levels import Levels
 from mondrift.store.models import Model
 from mondrift.store.packing import MAXIMUM, MEAN, MINIMUM, MISSING, NEGATIVE, POSITIVE, Counts
 from mondrift.store.records import Record
-from mondrift.store.ties import Tied, held
+from mondrift.store.ties import held
 from mondrift.store.timestamps import from_microseconds, to_microseconds
 from mondrift.summaries import Summaries
 from mondrift.window import Window
@@ -40,11 +40,12 @@ def summaries(
 ) -> Summaries | None:
     """The rows with timestamp in [start, end), counted; None when counts cannot answer.
 
-    That is while rows of the window are not counted yet (`Store.fold` counts them), or when a
-    column had another kind in an older schema version. What is counted is every compared column
-    but the target, whose values come later; a column that an older version lacks is missing there.
-    `segments`: also the largest levels of the segment columns. The result is a *current* window:
-    its layouts have grids and levels but no bins, which the reference brings.
+    That is while rows of the window are not counted yet (`Store.fold` counts them), when it cuts a
+    span whose rows are gone, or when a column had another kind in an older schema version. What is
+    counted is every compared column but the target, whose values come later; a column that an older
+    version lacks is missing there. `segments`: also the largest levels of the segment columns. The
+    result is a *current* window: its layouts have grids and levels but no bins, which the reference
+    brings.
     """
     low, high = to_microseconds(start, "start"), to_microseconds(end, "end")
     with told(db.reader), db.reader.connect() as connection:
@@ -58,7 +59,11 @@ def summaries(
         ]
         if not versions:
             return None
-        found = _read(connection, model.number, versions, (low, high), segments=segments)
+        stretch = _stretch(connection, versions, (low, high))
+        gone = horizon.kept_from(connection, model.number)
+        if gone is not None and stretch.reads_before(to_microseconds(gone, "kept_from")):
+            return None
+        found = _read(connection, model.number, versions, stretch, segments=segments)
     filled = [each for each in versions if found.get((each.layout.number, 0), _NOTHING).n]
     if any(not _alike(each.record, model.record) for each in filled):
         return None
@@ -123,33 +128,51 @@ WHERE layout = ANY(%(layouts)s) AND start >= %(low)s AND start < %(high)s
 """
 
 
-def _read(
-    connection: Connection,
-    model: int,
-    versions: Sequence[_Version],
-    span: tuple[int, int],
-    *,
-    segments: bool,
-) -> _Found:
-    """The sums of a span (µs), of each layout and segment that has rows."""
+@dataclass(frozen=True)
+class _Stretch:
+    """A span (µs): rollups answer for [first, last), and rows for the edges that these cut off."""
+
+    first: int
+    last: int
+    edges: tuple[tuple[int, int], ...]
+
+    def reads_before(self, moment: int) -> bool:
+        """Whether an edge begins before `moment`."""
+        return any(begin < min(stop, moment) for begin, stop in self.edges)
+
+
+def _stretch(
+    connection: Connection, versions: Sequence[_Version], span: tuple[int, int]
+) -> _Stretch:
     numbers = [each.layout.number for each in versions]
     low, high = span
     first = -(-low // (step := _cut(connection, numbers, low))) * step
     last = high // (step := _cut(connection, numbers, high)) * step
-    edges = [span] if first >= last else [(low, first), (last, high)]
+    return _Stretch(first, last, (span,) if first >= last else ((low, first), (last, high)))
+
+
+def _read(
+    connection: Connection,
+    model: int,
+    versions: Sequence[_Version],
+    stretch: _Stretch,
+    *,
+    segments: bool,
+) -> _Found:
+    """The sums of a stretch, of each layout and segment that has rows."""
     packed: dict[tuple[int, int], list[bytes]] = {}
-    if first < last:
+    if stretch.first < stretch.last:
         parameters = {
-            "layouts": numbers,
-            "low": from_microseconds(first),
-            "high": from_microseconds(last),
+            "layouts": [each.layout.number for each in versions],
+            "low": from_microseconds(stretch.first),
+            "high": from_microseconds(stretch.last),
             "segments": segments,
         }
         rows = connection.exec_driver_sql(_WITHIN, parameters)
         for layout, segment, counts in rows:
             packed.setdefault((layout, segment), []).append(counts)
     for each in versions:
-        for begin, stop in edges:
+        for begin, stop in stretch.edges:
             if begin < stop:
                 _count_rows(connection, model, each, (begin, stop), packed)
     sizes = {each.layout.number: each.layout for each in versions}
@@ -340,5 +363,4 @@ def _tied(total: Summary, way: Counted, having: Sequence[tuple[int, _Version, Co
         begin = each.layout.begins[at] + way.grid.size
         some = slice(*np.searchsorted(counts.at, [begin, begin + len(way.ties)]).tolist())
         rows[counts.at[some] - begin] += counts.count[some]
-    known = {each.name: getattr(total, each.name) for each in fields(total)}
-    return Tied(**known, held=held(way.grid, total.cells, way.ties, rows))
+    return replace(total, held=held(way.grid, total.cells, way.ties, rows))

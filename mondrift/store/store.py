@@ -318,8 +318,9 @@ class Store(Ledger, Upkeep):
         """The rows in [start, end) as counts, without reading them; a current window of `compare`.
 
         Every compared column but the target, on the model's own grids; `segments`: its largest
-        segments too. None when counts cannot answer: rows are not counted yet (see `fold`), or a
-        column had another kind in an older schema version.
+        segments too. None when counts cannot answer: rows are not counted yet (see `fold`), the
+        window cuts an hour or a day whose rows are gone, or a column had another kind in an older
+        schema version.
         """
         model = self.model(model_id)
         with self._meter.timed("read counts"):

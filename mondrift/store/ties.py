@@ -7,25 +7,15 @@ therefore counted apart: a cell whose rows all hold the same value in both windo
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import numpy as np
 from numpy.typing import NDArray
 
-from mondrift.measures import Summary
 from mondrift.measures.grid import Grid
 
 SHARE = 0.005  # of the rows that a value needs
 MOST = 200  # values per column
 
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True, eq=False)
-class Tied(Summary):
-    """A summary that knows cells of one value: `held` is the value, NaN where that is unknown."""
-
-    held: Floats = field(default_factory=lambda: np.zeros(0))
 
 
 def frequent(values: Floats) -> tuple[float, ...]:
@@ -59,17 +49,3 @@ def held(
         alone = (rows > 0) & (rows == cells[at])
         found[at[alone]] = np.array(ties)[alone]
     return found
-
-
-def at_most(reference: Summary, current: Summary) -> float:
-    """The largest KS distance that the counts allow, cells of the same single value apart."""
-    f = np.cumsum(reference.cells) / reference.count
-    g = np.cumsum(current.cells) / current.count
-    apart = np.abs(f - g).max()
-    inside = np.maximum(
-        f - g + current.cells / current.count, g - f + reference.cells / reference.count
-    )
-    unsure = (reference.cells > 0) & (current.cells > 0)
-    if isinstance(reference, Tied) and isinstance(current, Tied):
-        unsure &= reference.held != current.held
-    return float(max(apart, inside[unsure].max(initial=0.0)))

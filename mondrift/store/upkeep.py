@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import pandas as pd
 from mondrift.store import (
     backup,
     checking,
+    horizon,
     log,
     models,
     quarantine,
@@ -22,7 +23,7 @@ from mondrift.store import (
 )
 from mondrift.store.backup import Backup
 from mondrift.store.checking import Finding
-from mondrift.store.connect import engine_for
+from mondrift.store.connect import engine_for, told
 from mondrift.store.database import Database
 from mondrift.store.replay import ReplayResult
 from mondrift.store.retention import Retained
@@ -119,6 +120,12 @@ class Upkeep:
         done, when a model's labels may come later than its rows are kept.
         """
         return retention.apply(self._db, model_id, raw=raw, aggregates=aggregates, dry_run=dry_run)
+
+    def kept_from(self, model_id: str) -> datetime | None:
+        """Rows before this moment are gone by retention; None when it has never taken any."""
+        model = models.get(self._db, model_id)
+        with told(self._db.reader), self._db.reader.connect() as connection:
+            return horizon.kept_from(connection, model.number)
 
     def backup(self, path: str | Path, *, progress: log.Progress | None = None) -> Backup:
         """Write everything into one file, as it is at one moment; others go on working.

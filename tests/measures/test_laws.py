@@ -274,6 +274,12 @@ def test_summary_and_samples_agree_within_the_stated_error(measure, kind):
             error = counted.detail["raw_error"] + exact.detail["raw_error"]
             slack = 1e-9 * (1 + exact.detail["raw"])
             assert abs(counted.detail["raw"] - exact.detail["raw"]) <= error + slack
+            if not math.isnan(exact.statistic):
+                least, most = (
+                    counted.detail.get(end, counted.statistic) for end in ("at_least", "at_most")
+                )
+                slack = 1e-9 * (1 + exact.statistic)
+                assert least - slack <= exact.statistic <= most + slack
         elif measure.coarse:
             method = counted.detail.get("method", "exact")  # none when out of reach
             assert "grid" in method or method == "exact"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from mondrift.errors import InputError
-from mondrift.measures import MEASURES, fit_layout, summarize, summarize_reference
+from mondrift.measures import MEASURES, Summary, fit_layout, summarize, summarize_reference
 from mondrift.measures.column import Column, categorical, numeric
 from mondrift.measures.grid import landmarks
 
@@ -50,6 +51,30 @@ def test_a_row_beyond_the_range_shows_although_its_cell_straddles_it():
     inside = fit_layout(numeric(np.arange(1.0, 999.0)), grid=layout.bins.grid)
     counted = summarize(numeric([0.99, 500.0, 998.01]), layout).on(inside)
     assert (counted.below, counted.above) == (1, 1)
+
+
+@pytest.mark.parametrize("digits", [0, 3])
+def test_rows_outside_are_between_what_is_sure_and_what_may_be(digits):
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        grid = fit_layout(normal(500)).bins.grid
+        reference = numeric(rng.normal(0, 0.3, 50).round(digits))
+        window = numeric(rng.normal(0, 0.4, 400).round(digits))
+        layout = fit_layout(reference, grid=grid)
+        low, high = reference.values.min(), reference.values.max()
+        true = int(np.count_nonzero((window.values < low) | (window.values > high)))
+        counted = summarize(window, fit_layout(normal(500), grid=grid))
+        again = Summary.from_dict(counted.to_dict(), counted.layout).on(layout)
+        sure = again.below + again.above
+        assert sure <= true <= sure + again.unsure
+        result = MEASURES["out_of_range"](summarize(reference, layout), again)
+        most = result.detail.get("at_most", result.statistic)
+        assert result.statistic <= true / 400 <= most + 1e-12
+        if digits == 0:  # whole numbers: every cell holds one value
+            held = np.full(grid.size, np.nan)
+            held[grid.locate(window.values)] = window.values
+            known = replace(counted, held=held).on(layout)
+            assert (known.below + known.above, known.unsure) == (true, 0)
 
 
 def test_levels_are_read_in_another_order_and_with_others_unseen():

@@ -13,9 +13,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mondrift.errors import WindowError
+from mondrift.finding import UNDECIDED
 from mondrift.policy import Policy
 from mondrift.run.check import check
-from mondrift.run.judging import UNDECIDED, by_counts, by_rows, judge_window
+from mondrift.run.judging import by_counts, by_rows, judge_window
 from mondrift.run.plan import Monitor, Reference
 from mondrift.run.windows import Calendar, Length
 from mondrift.schema import Schema
@@ -189,6 +191,19 @@ def test_where_counts_leave_it_open_rows_decide(store: Store) -> None:
     ]
     assert decided.status == "alarm"
     assert {each.detail["from"] for each in verdict.comparison.measurements} == {"rows"}
+
+
+def test_a_window_whose_rows_are_gone_is_counted_whole_or_refused(world: World) -> None:
+    world.log(20)
+    world.log(130)  # the model's clock: what is older than 90 days goes
+    in_utc = replace(world.monitor, calendar=Calendar(Length.parse("1D"), "UTC", START))
+    window = in_utc.window("2025-01-21")
+    before = by_counts(world.store, in_utc, window)
+    world.store.retention(world.model)
+    after = by_counts(world.store, in_utc, window)
+    assert before and after and statuses(after) == statuses(before)
+    with pytest.raises(WindowError, match=r"rows of 'counts\d+' before that day are gone"):
+        judge_window(world.store, world.monitor, world.window(20))  # days of India cut an hour
 
 
 @pytest.mark.parametrize(

@@ -189,6 +189,9 @@ def test_counts_outlive_their_rows_by_nine_months(store: Store, url: str) -> Non
     assert found.sizes[""] == 20_000
     counted = _ask(url, "SELECT sum(n) FROM rollups WHERE segment = 0 AND NOT folded")
     assert counted == [(22_000,)]
+    cut = start + timedelta(hours=12, minutes=1)  # within an hour whose rows are gone
+    assert store.summaries("m", start, cut) is None
+    assert store.kept_from("m") == (NOW - 90 * DAY).replace(hour=0)
 
 
 def test_waiting_labels_and_quarantine_go_too(store: Store, url: str) -> None:
