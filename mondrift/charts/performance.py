@@ -121,8 +121,12 @@ def _since(since: pd.DataFrame | None, windows: pd.DataFrame) -> list[alt.Chart]
         x=at, tooltip=[alt.Tooltip("what:N", title="changed")]
     )
     late = began > str(windows["window_start"].iloc[len(windows) // 2])
-    side, dx = ("right", -5) if late else ("left", 5)
     text = base.mark_text(
-        align=side, dx=dx, dy=4, baseline="top", fontSize=11, color=colour
+        align="right" if late else "left",
+        dx=-5 if late else 5,
+        dy=4,
+        baseline="top",
+        fontSize=11,
+        color=colour,
     ).encode(x=at, y=alt.value(0), text="what:N")
     return [*([shade] if rows["from"].notna().all() else []), rule, text]
