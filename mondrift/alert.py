@@ -13,6 +13,7 @@ from typing import Any, Literal, cast
 
 from mondrift import wording
 from mondrift.diagnosis import FEATURES, FLAGGED, Diagnosis, Moved, diagnose
+from mondrift.expected import STAND_INS
 from mondrift.finding import Finding
 from mondrift.performance import DECISIVE
 from mondrift.severity import SEVERITIES, AlertRules, Severity
@@ -20,7 +21,12 @@ from mondrift.verdict import Verdict
 from mondrift.window import Window
 
 Kind = Literal[
-    "performance_degradation", "data_drift", "output_drift", "target_drift", "data_quality"
+    "performance_degradation",
+    "estimated_degradation",
+    "data_drift",
+    "output_drift",
+    "target_drift",
+    "data_quality",
 ]
 
 
@@ -129,6 +135,8 @@ def _kind_of(finding: Finding) -> str:
             if finding.role in FEATURES
             else ("target_drift" if finding.role == "target" else "output_drift")
         )
+    if finding.check in STAND_INS:
+        return "estimated_degradation"
     if finding.family == "performance":
         return "performance_degradation" if finding.check in DECISIVE else ""
     return "data_quality" if finding.family == "quality" else ""
@@ -194,6 +202,25 @@ def _ranking(verdict: Verdict, diagnosis: Diagnosis) -> _Draft | None:
     )
 
 
+def _estimated(verdict: Verdict, diagnosis: Diagnosis, _: AlertRules) -> _Draft | None:
+    """Before the labels come: no page, for only they can confirm it."""
+    found = tuple(f for f in verdict.flagged("performance") if f.check in STAND_INS)
+    if not found:
+        return None
+    reason = found[0].reason
+    return _Draft(
+        rule="estimated_degradation",
+        title=reason.partition(" (")[0],
+        sentences=(
+            f"{reason}.",
+            "Only labels can confirm it.",
+            *(wording.moved(verdict, each) for each in diagnosis.outputs),
+        ),
+        findings=found,
+        playbook="drift, harm unknown",
+    )
+
+
 def _features(verdict: Verdict, diagnosis: Diagnosis, rules: AlertRules) -> _Draft | None:
     moved = diagnosis.features
     wide = len(moved) >= rules.many
@@ -214,7 +241,11 @@ def _drift(
     return _Draft(
         rule=rule,
         title=title.format(wording.listed(wording.name(each) for each in moved)),
-        sentences=(*(wording.moved(verdict, each) for each in moved), wording.harm(diagnosis)),
+        sentences=(
+            *(wording.moved(verdict, each) for each in moved),
+            wording.harm(diagnosis),
+            wording.estimated(verdict),
+        ),
         findings=_findings(verdict, moved),
         playbook=diagnosis.story,
     )
@@ -269,6 +300,7 @@ _KINDS: Mapping[Kind, _Maker] = cast(
     Mapping[Kind, _Maker],
     {
         "performance_degradation": _performance,
+        "estimated_degradation": _estimated,
         "output_drift": _outputs,
         "data_quality": _quality,
         "data_drift": _features,

@@ -81,7 +81,7 @@ class Briefing(View):
         """One sentence, without a full stop."""
         moved = (*self.diagnosis.features, *self.diagnosis.outputs)
         names = wording.listed((wording.name(each) for each in moved), limit=3)
-        performance = self.performance
+        performance, guess = self.performance, wording.guess(self.verdict)
         if performance is not None and self.diagnosis.story in ("concept drift", "drift with harm"):
             fell = wording.worse(performance)
             if self.diagnosis.story == "concept drift":
@@ -91,10 +91,11 @@ class Briefing(View):
         if not moved:
             quality = f"data quality changed: {flagged}" if flagged else ""
             if self.verdict.status == "inconclusive":
-                return _capital(f"not enough data for a verdict: {self.verdict.reason}")
+                why = f"not enough data for a verdict: {self.verdict.reason}"
+                return _capital(f"{why}{guess}")
             return _capital(quality or "no material change was found")
         if performance is None or performance.status == "inconclusive":
-            return _capital(f"{names} moved; whether it does harm is not known")
+            return _capital(f"{names} moved; whether it does harm is not known{guess}")
         reasons = {each.expected for each in moved}
         why = f" {reasons.pop()}" if len(reasons) == 1 and "" not in reasons else ""
         return _capital(f"{names} moved{why}; {wording.kept(performance)}")

@@ -13,6 +13,7 @@ import numpy as np
 
 from mondrift.comparison import QUALITY, Comparison
 from mondrift.errors import ColumnError, InputError, nearest, shown
+from mondrift.estimates import estimates
 from mondrift.histogram import Histogram, histogram
 from mondrift.measurement import Measurement
 from mondrift.measures import MEASURES, Summary
@@ -125,6 +126,7 @@ def _compared(
         rows, others = rows_of(pair.before), rows_of(pair.after)
         if rows is not None and others is not None:
             measurements += performance(rows, others, pair.segment, seed, pair.clusters)
+            measurements += estimates(rows, others, seed) if pair is whole else []
         measurements.append(_volume(pair))
     return Comparison(
         reference=before.window,

@@ -15,6 +15,7 @@ from mondrift import wording
 from mondrift.comparison import Comparison
 from mondrift.degradation import worsening
 from mondrift.diagnosis import Performance, measurement, performance_of
+from mondrift.expected import estimate_of, spoken
 from mondrift.finding import Finding
 from mondrift.measurement import Measurement
 from mondrift.metrics import METRICS
@@ -75,6 +76,7 @@ def figures(verdict: Verdict, rows: pd.DataFrame | None = None) -> View:
         found = measurement(comparison, name)
         if found is not None and not math.isnan(found.statistic):
             figures.append(_figure(found, performance_of(verdict)))
+    figures += _estimated(verdict)
     return View((Figures((*figures, *_rates_now(verdict, rows))),))
 
 
@@ -102,12 +104,17 @@ def metrics(verdict: Verdict) -> View:
 
     lines = [
         (each.measure, _plain(each.detail.get("reference")), _plain(each.statistic),
-         _plain(each.low), _plain(each.high), each.n_current, each.reason)
+         _plain(each.low), _plain(each.high), each.n_current, _noted(each))
         for each in verdict.comparison.measurements
         if each.family == "performance" and not each.segment
     ]  # fmt: skip
     names = ("metric", "reference", "current", "from", "to", "n", "note")
     return View((Table(names, tuple(lines), "Metrics with their 95 % intervals"),))
+
+
+def _noted(each: Measurement) -> str:
+    """Its reason, and what an estimate assumes."""
+    return "; ".join(filter(None, (each.reason, each.detail.get("assumes", ""))))
 
 
 def segments(verdict: Verdict) -> View:
@@ -235,6 +242,19 @@ def _figure(found: Measurement, performance: Performance | None) -> Any:
     decides = performance is not None and found.measure == performance.metric
     status = performance.status if performance is not None and decides else None
     return Figure(wording.metric(found.measure), shown(found.statistic), note, status)
+
+
+def _estimated(verdict: Verdict) -> list[Any]:
+    """The estimate that stands in for a metric without labels, with what it assumes."""
+    from mondrift.page.sections import Figure
+
+    found = estimate_of(verdict.comparison, verdict.policy)
+    if found is None:
+        return []
+    name, value, before = spoken(found)
+    reference = f"{before} in the reference; " if before else ""
+    status = next((f.status for f in verdict.findings if f.check == found.measure), None)
+    return [Figure(f"{name}, estimated", value, reference + found.detail["assumes"], status)]
 
 
 def _rates_now(verdict: Verdict, rows: pd.DataFrame | None) -> tuple[Any, ...]:

@@ -109,9 +109,14 @@ def _judge(
 def structure(comparison: Comparison, policy: Policy) -> list[Finding]:
     """Columns that only one of the windows has."""
     gone: tuple[Status, str] = ("alarm", "the column is not in the current window")
+    late: tuple[Status, str] = (
+        "inconclusive",
+        "no labels yet: the current window has no such column",
+    )
     new: tuple[Status, str] = ("skipped", "the column is not in the reference window")
+    target = comparison.schema.target
     return [
-        about_column(comparison, column, "structure", judged, policy)
+        about_column(comparison, column, "structure", late if column == target else judged, policy)
         for judged, columns in ((gone, comparison.absent), (new, comparison.extra))
         for column in columns
     ]

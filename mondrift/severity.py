@@ -22,6 +22,7 @@ DEFAULT_SEVERITIES: Mapping[str, Severity | None] = {
     "data_quality": "medium",
     "data_drift": "low",
     "target_drift": "low",
+    "estimated_degradation": "low",
 }
 
 

@@ -19,6 +19,7 @@ from mondrift.comparison import Comparison
 from mondrift.degradation import degradation
 from mondrift.drift import drift
 from mondrift.errors import VerdictError, shown
+from mondrift.expected import expected
 from mondrift.finding import Finding
 from mondrift.performance import DECISIVE
 from mondrift.policy import STATUSES, Policy, Status
@@ -194,6 +195,7 @@ def judge(comparison: Comparison, policy: Policy | None = None) -> Verdict:
         findings += quality(comparison, check, policy)
     findings += structure(comparison, policy)
     findings += degradation(comparison, policy)
+    findings += expected(comparison, policy)
     status = _whole(findings, policy)
     return Verdict(comparison, policy, tuple(findings), status, _summary(findings, status, policy))
 
@@ -225,7 +227,7 @@ def _whole(findings: Sequence[Finding], policy: Policy) -> Status:
     if not compared or any(f.role in _ROLE_COLUMNS for f in unsure):
         return "inconclusive"
     short = policy.learned is not None and policy.learned.short(policy.level)
-    if short and any(f.status == "inconclusive" for f in findings):
+    if short and any(f.status == "inconclusive" and _decides(f) for f in findings):
         return "inconclusive"
     columns = {f.column for f in whole}
     return "inconclusive" if len({f.column for f in unsure}) > 0.2 * len(columns) else "ok"
@@ -255,7 +257,8 @@ def _summary(findings: Sequence[Finding], status: Status, policy: Policy) -> str
         return "; ".join(told)
     if flagged:
         return f"only in segments {shown(sorted({f.segment for f in flagged}))}"
-    unsure = sorted((f for f in findings if f.status == "inconclusive"), key=lambda f: f.segment)
+    left_open = (f for f in findings if f.status == "inconclusive" and _decides(f))
+    unsure = sorted(left_open, key=lambda f: f.segment)
     if status == "inconclusive":
         skipped = [f"{f.column}: {f.reason}" for f in findings if f.status == "skipped"]
         nothing = ["no column could be compared", *skipped[:3]]

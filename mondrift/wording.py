@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from mondrift.comparison import Comparison
 from mondrift.degradation import worsening
 from mondrift.diagnosis import FLAGGED, Diagnosis, Moved, Performance, measurement
+from mondrift.expected import estimate_of, spoken
 from mondrift.finding import Finding
 from mondrift.histogram import Histogram
 from mondrift.metrics import METRICS
@@ -243,6 +244,30 @@ def kept(performance: Performance) -> str:
     limit = -0.01 if performance.metric == "mae" else -0.005
     word = better if performance.change < limit else "held at"
     return f"{metric(performance.metric)} {word} {reading(performance.metric, performance.now)}"
+
+
+def estimated(verdict: Verdict) -> str:
+    """What is expected of the model until labels come, with what it assumes; "" once they are here.
+
+    The assumption stands beside the number wherever it is told.
+    """
+    found = estimate_of(verdict.comparison, verdict.policy)
+    if found is None:
+        return ""
+    name, value, before = spoken(found)
+    reference = f", {before} in the reference" if before else ""
+    return (
+        f"Until labels come, {name} is estimated at {value}{reference}; {found.detail['assumes']}."
+    )
+
+
+def guess(verdict: Verdict) -> str:
+    """The same for a headline: a few words that follow a sentence, or ""."""
+    found = estimate_of(verdict.comparison, verdict.policy)
+    if found is None:
+        return ""
+    name, value, _ = spoken(found)
+    return f"; {name} is estimated at {value}, blind to concept drift"
 
 
 def since(began: datetime, now: datetime) -> str:

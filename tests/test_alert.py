@@ -114,7 +114,7 @@ def test_before_labels_come_harm_is_not_known() -> None:
 def test_a_window_without_labels_judges_no_performance() -> None:
     assert "performance_degradation" in judged_kinds(verdict(JULY))
     assert judged_kinds(verdict(JULY, labels=False)) == {
-        "data_drift", "output_drift", "data_quality",
+        "data_drift", "output_drift", "data_quality", "estimated_degradation",
     }  # fmt: skip
 
 

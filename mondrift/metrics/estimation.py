@@ -3,12 +3,12 @@
 If P(label | score) is what it was in the reference, a row of recalibrated probability p that was
 predicted positive is right with chance p. Summed over the window that gives the expected confusion
 matrix and the expected share of rightly ranked pairs (of two different rows), and from them every
-metric. Confidence-based performance estimation; Kivimäki et al., arXiv 2407.08649, Garg et al.,
-ICLR 2022.
+metric. Confidence-based performance estimation: Kivimäki et al., arXiv 2407.08649 (accuracy) and
+2505.05295 (any metric of the confusion matrix).
 
 The band is where 95 % of the *realised* values fall: each of 200 reweightings of the reference
 gives other curves (calibration error), and each draws other labels for the window (sampling). Of a
-larger window 5000 rows are drawn, and the second part shrinks with the square root of the rows.
+larger window 2500 rows are drawn, and the second part shrinks with the square root of the rows.
 
 Blind spot, by construction: a changed P(label | score). Concept drift leaves the estimate where it
 was; so does covariate shift where the score is miscalibrated inside the shifted group.
@@ -43,7 +43,7 @@ ASSUMES = (
     "assumes P(label | score) unchanged: blind to concept drift and to covariate shift where the "
     "score is miscalibrated"
 )
-SAMPLE = 5000
+SAMPLE = 2500
 NOTED = 0.01  # share of rows outside the reference's scores that is worth a word
 BLOCK = 4_000_000  # numbers held at once
 BINARY = ("accuracy", "precision", "recall", "f1")

@@ -39,10 +39,7 @@ from mondrift.metrics.regression import NO_ROWS, OVERFLOW
 
 Floats = NDArray[np.float64]
 
-ASSUMES = (
-    "assumes that errors depend on prediction and features as they did in the reference: blind to "
-    "concept drift"
-)
+ASSUMES = "assumes that errors depend on {} as they did in the reference: blind to concept drift"
 CUTS = (0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98)
 """Quantiles of the reference between the bins."""
 FEW = 12  # distinct values that are bins of their own
@@ -52,7 +49,7 @@ CARRIED = 1 / 5  # normal errors: .64 of the rows carry the MAE, .33 the RMSE
 STEPS = 30
 LARGEST = 1e70  # so that fourth powers stay finite
 ROWS = 20_000  # held as a design matrix at once
-METHOD = "expected from bins of prediction and features; delta method, log scale"
+METHOD = "expected from bins of {}; delta method, log scale"
 
 
 @dataclass(frozen=True)
@@ -79,7 +76,7 @@ class ErrorModel:
     """What errors to expect in each bin; with a `reason` there is nothing to expect.
 
     `borders`: of the prediction's bins, then of each feature's. `n` and `excluded`: rows of the
-    reference used and left out.
+    reference used and left out. `low` and `high`: the predictions it has seen.
     """
 
     borders: tuple[Floats, ...]
@@ -87,7 +84,21 @@ class ErrorModel:
     square: _Factors | None
     n: int
     excluded: int
+    low: float = math.nan
+    high: float = math.nan
     reason: str = ""
+
+    @property
+    def assumes(self) -> str:
+        """What the estimate takes for granted; show it beside every number."""
+        return ASSUMES.format(_read(self.borders))
+
+    def outside(self, prediction: Floats) -> float:
+        """Share of finite predictions lower or higher than any learned from; NaN without any."""
+        known = prediction[np.isfinite(prediction)]
+        if not len(known) or math.isnan(self.low):
+            return math.nan
+        return float(np.mean((known < self.low) | (known > self.high)))
 
 
 def learn_errors(reference: Outcomes, features: Floats | None = None) -> ErrorModel:
@@ -121,7 +132,8 @@ def learn_errors(reference: Outcomes, features: Floats | None = None) -> ErrorMo
     if reason:
         return ErrorModel(borders, None, None, n, excluded, reason=reason)
     absolute, square = (_fit(table, borders, values) for values in (errors, errors**2))
-    return ErrorModel(borders, absolute, square, n, excluded)
+    low, high = float(table[:, 0].min()), float(table[:, 0].max())
+    return ErrorModel(borders, absolute, square, n, excluded, low, high)
 
 
 def expected_errors(
@@ -179,7 +191,12 @@ def _value(factors: _Factors, borders: tuple[Floats, ...], table: Floats, exclud
     variance = float(slope @ factors.covariance @ slope) + factors.scatter * squares
     error = factors.unit * math.sqrt(variance) / n
     low, high = on_log(value, error, max(factors.carried * n / 2 - 1, 1.0))
-    return Value(value, low, high, n, excluded, method=METHOD)
+    return Value(value, low, high, n, excluded, method=METHOD.format(_read(borders)))
+
+
+def _read(borders: tuple[Floats, ...]) -> str:
+    """What was read, in words."""
+    return "prediction and features" if len(borders) > 1 else "the prediction"
 
 
 def _table(prediction: Floats, features: Floats | None) -> Floats:

@@ -23,8 +23,9 @@ SPINE = (
         "measurement",
         "histogram",
     ),
-    *("privacy", "performance", "pair", "comparison", "comparing", "null", "policy", "finding"),
-    *("drift", "quality", "degradation", "learned", "verdict", "diagnosis", "wording"),
+    *("privacy", "performance", "estimates", "pair", "comparison", "comparing", "null", "policy"),
+    *("finding", "drift", "quality", "degradation", "expected", "learned", "verdict"),
+    *("diagnosis", "wording"),
     *("severity", "alert", "incident", "playbook", "exhibits", "briefing", "report"),
 )
 FLOORS = (
