@@ -18,7 +18,7 @@ Imports only go down:
        severity alert incident playbook exhibits briefing report
                                                     the spine, in the order of the path
     2  charts/ page/     pictures: tidy frame in, chart or markup out
-    1  measures/ metrics/                           numbers
+    1  measures/ metrics/ detectors/                numbers
     0  errors            words
 """
 
