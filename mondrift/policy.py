@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from mondrift.errors import SettingsError, nearest, shown
 from mondrift.null import Learned
@@ -190,7 +190,9 @@ class Policy:
         effects = dict(policy.effects)
         complaints: list[str] = []
         for key, value in given.items():
-            if key in _CLASSIC_ONLY and name != "classic":
+            if wanted := _wanted(key, value):
+                complaints.append(f"{key} is {wanted}, not {value!r}")
+            elif key in _CLASSIC_ONLY and name != "classic":
                 complaints.append(f"{key} steers the classic policy only; set name: classic")
             elif key == "psi_threshold":
                 effects["psi"] = Threshold(min(effects["psi"].warning, value), value)
@@ -233,10 +235,27 @@ class Policy:
         }
 
 
+def _wanted(key: str, value: object) -> str:
+    """What a key that holds a number wants in place of `value`; "" where it fits.
+
+    >>> _wanted("minimum_rows", 2.5), _wanted("level", "high"), _wanted("level", 1), _wanted("x", 1)
+    ('a whole number', 'a number', '', '')
+    """
+    known = Policy.__dataclass_fields__.get(_CUSTOMARY.get(key, key))
+    default = 0.0 if key in _CLASSIC_ONLY else known.default if known else None
+    if not isinstance(default, int | float):
+        return ""
+    whole = isinstance(default, int)
+    fits = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
+    return "" if fits else "a whole number" if whole else "a number"
+
+
 def _set_effects(effects: dict[str, Threshold], given: Any) -> list[str]:
     """Change `effects` as `given` says; the complaints, one per line that cannot be used."""
+    if not isinstance(given, Mapping):
+        return [f"effects is a mapping, not {given!r}"]
     complaints = []
-    for measure, value in cast(Mapping[str, Any], given).items():
+    for measure, value in given.items():
         if measure not in effects:
             complaints.append(
                 f"effects has no measure {measure!r}, only {shown(effects)}."
@@ -244,6 +263,8 @@ def _set_effects(effects: dict[str, Threshold], given: Any) -> list[str]:
             )
         elif not isinstance(value, Mapping) or set(value) != {"warning", "alarm"}:
             complaints.append(f"effects.{measure} needs 'warning' and 'alarm', not {value!r}")
+        elif not all(isinstance(each, int | float) for each in value.values()):
+            complaints.append(f"effects.{measure} holds two numbers, not {value!r}")
         else:
             effects[measure] = Threshold(float(value["warning"]), float(value["alarm"]))
     return complaints

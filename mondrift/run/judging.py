@@ -14,6 +14,7 @@ from typing import Literal
 
 from mondrift.comparing import compare
 from mondrift.comparison import Comparison
+from mondrift.errors import ModelError, nearest, shown
 from mondrift.finding import UNDECIDED
 from mondrift.measures import Layout, fit_layout
 from mondrift.measures.column import Column
@@ -42,7 +43,7 @@ def judge_window(store: Store, monitor: Monitor, window: Window) -> Verdict:
 
 def by_counts(store: Store, monitor: Monitor, window: Window) -> Verdict | None:
     """The verdict without reading features; None where counts have no answer at all."""
-    model = store.model(monitor.model)
+    model = watched(store, monitor)
     reference = _baseline_counts(store, monitor, model)
     if reference is None:
         return None
@@ -64,7 +65,7 @@ def by_counts(store: Store, monitor: Monitor, window: Window) -> Verdict | None:
 
 def by_rows(store: Store, monitor: Monitor, window: Window) -> Verdict:
     """The verdict from all rows of the window and the reference's, or a baseline's sample."""
-    model = store.model(monitor.model)
+    model = watched(store, monitor)
     reference: Rows | Summaries = reference_rows(store, monitor, model, window)
     counts = _baseline_counts(store, monitor, model)
     if counts is not None and not reference.n:  # a baseline of statistics alone
@@ -77,13 +78,38 @@ def by_rows(store: Store, monitor: Monitor, window: Window) -> Verdict:
     return judge(_told(comparison, "rows"), monitor.policy)
 
 
+def watched(store: Store, monitor: Monitor) -> Model:
+    """The monitor's model, of whose segment columns those that it does not look at are features.
+
+    Raises ModelError when it names a segment that the model does not have.
+    """
+    model = store.model(monitor.model)
+    for name in monitor.segments or ():
+        if name not in model.schema.segments:
+            raise ModelError(
+                f"Monitor {monitor.name!r} looks at the segments of {name!r}, but model "
+                f"{model.model_id!r} has {shown(model.schema.segments)}."
+                f"{nearest(name, model.schema.segments)} Name those in `segments:`, or declare the "
+                "column as a segment when you register the model."
+            )
+    return replace(model, schema=_narrowed(model.schema, monitor))
+
+
+def _narrowed(schema: Schema, monitor: Monitor) -> Schema:
+    if monitor.segments is None:
+        return schema
+    chosen = tuple(name for name in schema.segments if name in monitor.segments)
+    return replace(schema, segments=chosen)
+
+
 def _baseline_counts(store: Store, monitor: Monitor, model: Model) -> Summaries | None:
     """The counts of a plain baseline; None when there are none, or rows depend on each other."""
     if monitor.reference.kind != "baseline" or monitor.reference.match:
         return None
     if model.schema.cluster is not None:
         return None
-    return store.baseline(monitor.model, monitor.reference.version).summaries()
+    found = store.baseline(monitor.model, monitor.reference.version).summaries()
+    return None if found is None else replace(found, schema=_narrowed(found.schema, monitor))
 
 
 def _on_one_grid(reference: Summaries, current: Summaries) -> bool:

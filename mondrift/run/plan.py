@@ -6,28 +6,31 @@ runs; every complaint comes at once, with file and line.
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 from zoneinfo import ZoneInfo, available_timezones
 
-from mondrift.errors import MonitorError, SettingsError, WindowError, nearest, shown
+from mondrift.errors import MonitorError, WindowError, nearest, shown
 from mondrift.matching import MATCHES, Match
 from mondrift.policy import Policy
 from mondrift.run.catch_up import CatchUp
 from mondrift.run.document import Document, read_document
+from mondrift.run.keeping import Keeping
 from mondrift.run.limits import Limits
 from mondrift.run.ticks import is_cron
 from mondrift.run.windows import Calendar, Length
 from mondrift.severity import AlertRules
 from mondrift.window import Window
 
+T = TypeVar("T")
 _KEYS = (
-    *("model", "title", "notebook", "parameters", "reference", "window"),
-    *("schedule", "catch_up", "limits", "policy", "alerts"),
+    *("model", "title", "notebook", "parameters", "reference", "window", "segments"),
+    *("schedule", "catch_up", "limits", "policy", "alerts", "retention"),
 )
 _WINDOW_KEYS = ("length", "zone", "start", "end")
 _MOST_WEEKS = 52
@@ -72,8 +75,10 @@ class Monitor:
     parameters : {name: plain scalar} for the notebook.
     calendar : how time is cut into windows.
     schedule : a cron line in the calendar's zone, "" for none.
+    segments : the model's segment columns that are looked at apart; None for all of them.
     catch_up : what the scheduler does about windows that were missed or failed.
     limits : how long the notebook may take, and how much memory.
+    retention : how long reports are kept.
     """
 
     name: str
@@ -83,11 +88,13 @@ class Monitor:
     notebook: str = "drift_report"
     parameters: Mapping[str, str | int | float | bool] = field(default_factory=dict)
     reference: Reference = field(default_factory=Reference)
+    segments: tuple[str, ...] | None = None
     schedule: str = ""
     catch_up: CatchUp = field(default_factory=CatchUp)
     limits: Limits = field(default_factory=Limits)
     policy: Policy = field(default_factory=Policy)
     alerts: AlertRules = field(default_factory=AlertRules)
+    retention: Keeping = field(default_factory=Keeping)
 
     def windows(self, until: datetime) -> tuple[Window, ...]:
         """The windows that are over at `until`, oldest first.
@@ -103,9 +110,10 @@ class Monitor:
     def config(self) -> dict[str, Any]:
         """What decides a run's result, JSON-valid; its hash is part of the run's identity.
 
-        Schedule, catching up, limits, first and last day and alerts are left out: changing them
-        makes no new results.
+        Schedule, catching up, limits, first and last day, alerts and retention are left out:
+        changing them makes no new results.
         """
+        told = {} if self.segments is None else {"segments": list(self.segments)}
         return {
             "model": self.model,
             "notebook": self.notebook,
@@ -113,6 +121,7 @@ class Monitor:
             "reference": self.reference.to_dict(),
             "window": {"length": str(self.calendar.length), "zone": self.calendar.zone},
             "policy": self.policy.to_dict(),
+            **told,
         }
 
 
@@ -123,7 +132,10 @@ def load_monitors(folder: Path | str, *, policy: Policy | None = None) -> dict[s
     """
     paths = sorted(_folder(folder).glob("*.yaml"))
     monitors: dict[str, Monitor] = {}
-    complaints = []
+    complaints = [
+        f"{path}: a monitor's file ends with .yaml; rename it to {path.stem}.yaml."
+        for path in sorted(Path(folder).glob("*.yml"))
+    ]
     for path in paths:
         try:
             monitors[path.stem] = read_monitor(path, policy=policy)
@@ -170,11 +182,13 @@ def read_monitor(path: Path, *, policy: Policy | None = None) -> Monitor:
         notebook=_text(document, "notebook", "drift_report"),
         parameters=_parameters(document),
         reference=_reference(document, calendar),
+        segments=_segments(document),
         schedule=_schedule(document),
-        catch_up=_catch_up(document),
-        limits=_limits(document),
+        catch_up=_part(document, "catch_up", CatchUp.from_mapping, CatchUp()),
+        limits=_part(document, "limits", Limits.from_mapping, Limits()),
         policy=_policy(document, policy or Policy()),
-        alerts=_alerts(document),
+        alerts=_part(document, "alerts", AlertRules.from_mapping, AlertRules()),
+        retention=_part(document, "retention", Keeping.from_mapping, Keeping()),
     )
     document.raise_complaints()
     return monitor
@@ -184,7 +198,8 @@ def read_monitor(path: Path, *, policy: Policy | None = None) -> Monitor:
 
 
 def _text(document: Document, key: str, default: str | None = None) -> str:
-    value = document.values.get(key, default)
+    value = document.values.get(key)
+    value = default if value is None else value
     if value is None:
         document.complain((key,), f"{key} is missing.")
     elif not isinstance(value, str) or not value.strip():
@@ -207,7 +222,7 @@ def _parameters(document: Document) -> dict[str, str | int | float | bool]:
     for name, value in given.items():
         if not str(name).isidentifier():
             document.complain(("parameters", str(name)), f"{name!r} is no name of a parameter.")
-        if not isinstance(value, _SCALARS):
+        if not isinstance(value, _SCALARS) or value != value or value in (math.inf, -math.inf):
             document.complain(
                 ("parameters", str(name)),
                 f"parameters.{name} is a text, a number or true/false, not {value!r}.",
@@ -307,43 +322,40 @@ def _schedule(document: Document) -> str:
     return str(given).strip()
 
 
-def _catch_up(document: Document) -> CatchUp:
-    try:
-        return CatchUp.from_mapping(_mapping(document, "catch_up"))
-    except SettingsError as error:
-        document.complain(("catch_up",), str(error))
-        return CatchUp()
+def _segments(document: Document) -> tuple[str, ...] | None:
+    given = document.values.get("segments")
+    if given is None:
+        return None
+    names = given if isinstance(given, list) else []
+    if names != given or not all(isinstance(each, str) for each in names):
+        document.complain(
+            ("segments",),
+            f"segments is a list of the model's segment columns, e.g. [origin], not {given!r}.",
+        )
+    elif len(set(names)) < len(names):
+        document.complain(("segments",), f"segments names a column twice: {given!r}.")
+    return tuple(map(str, names))
 
 
-def _limits(document: Document) -> Limits:
-    try:
-        return Limits.from_mapping(_mapping(document, "limits"))
-    except SettingsError as error:
-        document.complain(("limits",), str(error))
-        return Limits()
+def _part(
+    document: Document, key: str, read: Callable[[dict[str, Any]], T], default: T,
+    always: Iterable[str] = (),
+) -> T:  # fmt: skip
+    """A part that has its own reader; the default where something is wrong with it."""
+    given = _mapping(document, key)
+    return read(given) if document.check_each((key,), given, read, always) else default
 
 
 def _policy(document: Document, base: Policy) -> Policy:
-    given = _mapping(document, "policy")
-    groups = given.get("groups", {})
+    groups = _mapping(document, "policy").get("groups", {})
     if not isinstance(groups, dict) or not all(isinstance(each, list) for each in groups.values()):
         document.complain(
             ("policy", "groups"),
             "policy.groups maps names to lists of columns, e.g. weather: [temperature, humidity].",
         )
         return base
-    try:
+
+    def read(given: dict[str, Any]) -> Policy:
         return Policy.from_mapping(given, base)
-    except SettingsError as error:
-        document.complain(("policy",), str(error))
-    except TypeError:
-        document.complain(("policy",), "policy holds a text where a number belongs.")
-    return base
 
-
-def _alerts(document: Document) -> AlertRules:
-    try:
-        return AlertRules.from_mapping(_mapping(document, "alerts"))
-    except SettingsError as error:
-        document.complain(("alerts",), str(error))
-        return AlertRules()
+    return _part(document, "policy", read, base, ("name", "learned"))

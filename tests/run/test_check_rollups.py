@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mondrift.errors import WindowError
+from mondrift.errors import ModelError, WindowError
 from mondrift.finding import UNDECIDED
 from mondrift.policy import Policy
 from mondrift.run.check import check
@@ -246,3 +246,40 @@ def test_a_baseline_counts_all_of_its_rows_and_bins_stay_the_same(world: World) 
         {(h.column, h.segment): h.labels for h in v.comparison.histograms} for v in (one, other)
     ]
     assert labels[0] == labels[1]
+
+
+def whole_window(verdict: Verdict) -> dict[tuple[str, str], float]:
+    """What was measured over all rows."""
+    measured = verdict.comparison.measurements
+    return {(e.column, e.measure): e.statistic for e in measured if not e.segment}
+
+
+@pytest.mark.parametrize(
+    ("schema", "drift"), [(PLAIN, 0.3), (LABELLED, 0.0)], ids=["counts", "labels"]
+)
+def test_a_monitor_looks_at_the_segments_that_it_names(
+    store: Store, schema: Schema, drift: float
+) -> None:
+    world = World(store, replace(schema, segments=("region", "kind")))
+    world.log(20, drift)
+    window = world.window(20)
+    every = by_counts(store, world.monitor, window)
+    assert every is not None
+    world.monitor = replace(world.monitor, segments=("region",))
+    one = by_counts(store, world.monitor, window)
+    other = by_rows(store, world.monitor, window)
+    assert one is not None
+    for verdict in (one, other):
+        segments = {each.segment for each in verdict.comparison.measurements}
+        assert segments == {"", "region=north", "region=south"}
+    assert whole_window(one) == whole_window(every)
+    world.monitor = replace(world.monitor, segments=())
+    none = judge_window(store, world.monitor, window)
+    assert {each.segment for each in none.comparison.measurements} == {""}
+
+
+def test_a_segment_that_the_model_does_not_have_is_told_with_those_it_has(world: World) -> None:
+    world.log(20)
+    world.monitor = replace(world.monitor, segments=("regoin",))
+    with pytest.raises(ModelError, match=r"has \['region'\]\. Did you mean 'region'\?"):
+        judge_window(world.store, world.monitor, world.window(20))

@@ -14,6 +14,7 @@ from mondrift.demo import WEATHER, WEEKS
 from mondrift.errors import MonitorError, WindowError
 from mondrift.policy import Policy
 from mondrift.run.catch_up import CatchUp
+from mondrift.run.keeping import Keeping
 from mondrift.run.plan import Reference, load_monitor, load_monitors, read_monitor
 from mondrift.run.windows import Calendar, Length
 from tests.rings import ROOT
@@ -106,7 +107,7 @@ alerts:
   many: 0
 """
     found = complaints(tmp_path, text)
-    assert [int(each.split(":")[0]) for each in found] == [1, 1, 3, 4, 6, 7, 8, 10, 11, 12, 15]
+    assert [int(each.split(":")[0]) for each in found] == [1, 1, 3, 4, 6, 7, 8, 10, 11, 13, 14, 16]
     told = "\n".join(found)
     assert "1: unknown key 'modle'. Did you mean 'model'?" in told
     assert "1: model is missing." in told
@@ -132,8 +133,11 @@ alerts:
         ("model: x\nwindow:\n  length: 1D\n", "2: window.start is missing"),
         ("model: x\nwindow: weekly\n", "2: window is a mapping of names to values, not 'weekly'."),
         (SMALL + "policy:\n  groups: {weather: rain}\n", "7: policy.groups maps names to lists"),
-        (SMALL + "policy:\n  level: high\n", "6: policy holds a text where a number belongs."),
-        (SMALL + "alerts:\n  chanels: []\n", "6: The alerts cannot be used: 'chanels'"),
+        (
+            SMALL + "policy:\n  level: high\n",
+            "7: The policy cannot be used: level is a number, not 'high'",
+        ),
+        (SMALL + "alerts:\n  chanels: []\n", "7: The alerts cannot be used: 'chanels'"),
         (SMALL + "reference: {baseline: 0}\n", "6: reference is 'baseline' (the newest)"),
         (SMALL + "reference: {baseline: 1, weeks: 2}\n", "6: reference is 'baseline' (the newest)"),
         (SMALL + "reference: {match: hour}\n", "6: reference is 'baseline' (the newest)"),
@@ -152,6 +156,126 @@ alerts:
 def test_each_mistake_is_named_with_its_line(tmp_path, text, complaint):
     found = complaints(tmp_path, text)
     assert any(each.startswith(complaint) for each in found), found
+
+
+# Ten mistakes in two files, each with its own line: YAML's and ours.
+
+BROKEN = """\
+model: churn
+windows: {length: 1D}
+window:
+  length: 1D
+  zone: Europe/Berlin
+  start: 2024-01-01
+  start: 2024-02-01
+notebook: 7
+segments: origin
+retention:
+  reports: 90 days
+  alarm: 1y
+policy:
+  minimum_rows: 2.5
+  level: high
+  effects: {psi: [0.1, 0.2], ks: {warning: 0.1, alarm: big}}
+  groups:
+    weather: [rain]
+alerts:
+  many: 0
+  channels: webhook
+parameters:
+  share: .nan
+  top: {a: 1}
+"""
+
+
+def test_ten_mistakes_in_one_file_have_ten_lines_beside_those_of_another(tmp_path):
+    path = write(tmp_path, BROKEN, "broken.yaml")
+    tabs = write(tmp_path, "model: churn\nwindow:\n\tlength: 1D\n", "tabs.yaml")
+    write(tmp_path, SMALL, "good.yaml")
+    with pytest.raises(MonitorError) as raised:
+        load_monitors(tmp_path)
+    *told, last = str(raised.value).splitlines()
+    assert last == f"{tabs}:3: this is not YAML: found character '\\t' that cannot start any token."
+    found = [each.removeprefix(f"{path}:").split(": ", 1) for each in told]
+    assert {int(line): text for line, text in found} == {
+        2: "unknown key 'windows'. Did you mean 'window'?",
+        7: "window.start is given twice.",
+        8: "notebook is a text, not 7.",
+        9: "segments is a list of the model's segment columns, e.g. [origin], not 'origin'.",
+        11: "retention.reports: '90 days' is no length of time; write 90d, 12w, 6m or 1y "
+        "(days, weeks, months, years).",
+        12: "'alarm' is no key of retention, which has ['reports', 'alarms']. Did you mean "
+        "'alarms'?",
+        14: "The policy cannot be used: minimum_rows is a whole number, not 2.5.",
+        15: "The policy cannot be used: level is a number, not 'high'.",
+        16: "The policy cannot be used: effects.psi needs 'warning' and 'alarm', not [0.1, 0.2]; "
+        "effects.ks holds two numbers, not {'warning': 0.1, 'alarm': 'big'}.",
+        20: "The alerts cannot be used: many is a whole number from 1 on, not 0.",
+        21: "The alerts cannot be used: channels is a list of names, e.g. [webhook], not "
+        "'webhook'.",
+        23: "parameters.share is a text, a number or true/false, not nan.",
+        24: "parameters.top is a text, a number or true/false, not {'a': 1}.",
+    }
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"model: caf\xe9\n", "1: this is not UTF-8; save the file in that encoding."),
+        (b"model: x\ntitle: caf\xe9\n", "2: this is not UTF-8"),
+        (b"model: x\ntitle: a\x00b\n", "2: the character '\\x00' has no place in YAML."),
+        (b"model: &m x\ntitle: *m\n", "2: *m repeats another entry; write its values out"),
+        (b"a: &a {b: *a}\n", "1: *a repeats another entry"),
+        (b"x: &x {y: 1}\nwindow:\n  <<: *x\n", "3: *x repeats another entry"),
+        (b"model: !!python/object:os.system x\n", "1: this is not YAML: could not determine"),
+        (b"a: 1\n---\nb: 1\n", "2: this is not YAML: but found another document."),
+        (b"? [a]\n: b\n", "1: this is not YAML: found unhashable key."),
+        (b"model: !!int seven\n", "1: this is not YAML: invalid literal for int()"),
+        (b"# nothing\n", "1: a monitor's file is a mapping"),
+        (b"a: " + b"[" * 600 + b"]" * 600, "1: this is nested too deeply"),
+    ],
+)
+def test_a_file_that_cannot_be_read_says_where_and_why(tmp_path, content, complaint):
+    path = tmp_path / "daily.yaml"
+    path.write_bytes(content)
+    with pytest.raises(MonitorError) as raised:
+        read_monitor(path)
+    told = str(raised.value)
+    assert told.startswith(f"{path}:{complaint}")
+    assert len(told.splitlines()) == 1
+
+
+def test_a_mark_of_the_byte_order_is_no_mistake(tmp_path):
+    path = tmp_path / "daily.yaml"
+    path.write_text(SMALL, encoding="utf-8-sig")
+    assert read_monitor(path).model == "churn"
+
+
+def test_a_file_of_another_ending_is_not_passed_over_in_silence(tmp_path):
+    write(tmp_path, SMALL, "daily.yml")
+    with pytest.raises(MonitorError, match=r"daily\.yml: .* daily\.yaml"):
+        load_monitors(tmp_path)
+
+
+def test_segments_change_what_a_run_is_and_retention_does_not(tmp_path):
+    plain = read_monitor(write(tmp_path, SMALL))
+    assert (plain.segments, plain.retention) == (None, Keeping())
+    assert "segments" not in plain.config()  # runs of earlier versions keep their identity
+    none = read_monitor(write(tmp_path, SMALL + "segments: []\n"))
+    assert none.config() == {**plain.config(), "segments": []}
+    kept = read_monitor(write(tmp_path, SMALL + "retention: {reports: 2w, alarms: 6m}\n"))
+    assert kept.config() == plain.config()
+    assert kept.retention == Keeping(timedelta(days=14), timedelta(days=180))
+    with pytest.raises(MonitorError, match="names a column twice"):
+        read_monitor(write(tmp_path, SMALL + "segments: [a, a]\n"))
+
+
+def test_alarms_are_kept_at_least_as_long_as_other_reports(tmp_path):
+    found = complaints(tmp_path, SMALL + "retention: {reports: 2y, alarms: 1y}\n")
+    assert found == [
+        "6: retention.alarms (365d) is shorter than retention.reports (730d); alarms are kept at "
+        "least as long."
+    ]
 
 
 def test_dates_stay_texts(tmp_path):
@@ -340,8 +464,10 @@ def test_catching_up_is_read_and_its_mistakes_told_with_the_line(tmp_path):
     assert read_monitor(write(tmp_path, SMALL + good)).catch_up == CatchUp(7, "newest", 0, True)
     assert read_monitor(write(tmp_path, SMALL)).catch_up == CatchUp(30, "oldest", 3, False)
     bad = "catch_up: {windows: 0, first: last, retries: yes, late_labels: 3, retrys: 1}\n"
-    (told,) = complaints(tmp_path, SMALL + bad)
-    assert told.startswith("6: ")
+    found = complaints(tmp_path, SMALL + bad)
+    assert len(found) == 5
+    assert all(each.startswith("6: ") for each in found)
+    told = "\n".join(found)
     assert "catch_up.windows is a whole number from 1 to 10000, not 0." in told
     assert "catch_up.first is one of ['oldest', 'newest'], not 'last'." in told
     assert "catch_up.retries is a whole number from 0 to 10000, not True." in told
