@@ -9,13 +9,13 @@ from typing import Literal
 
 import numpy as np
 
+from mondrift.dependence import dependent
+from mondrift.evidence import classes, confusion, curve
 from mondrift.measurement import Measurement
-from mondrift.measures import fit_layout
-from mondrift.measures.clusters import Clusters, clustered
+from mondrift.measures.clusters import Clusters
 from mondrift.measures.column import Column
-from mondrift.measures.measure import Result
-from mondrift.metrics import Value, evaluate, evaluate_latency
-from mondrift.metrics.intervals import wilson
+from mondrift.metrics import Outcomes, Value, evaluate_latency, evaluated
+from mondrift.metrics.calibration import calibration_error
 from mondrift.rows import Rows
 from mondrift.schema import POSITIVE, Schema
 
@@ -47,54 +47,71 @@ def performance(
 ) -> list[Measurement]:
     """Every metric that the schema's roles allow; empty without a target or a latency column.
 
-    With `clusters`, accuracy says how many rows are worth one independent row, and its interval
-    is as wide as that makes it.
+    With `clusters`, accuracy, MAE and ROC AUC say how many rows are worth one independent row, and
+    their intervals are as wide as that makes them.
     """
-    measurements = _latency(before, after, segment)
-    target = before.schema.target
+    schema, measurements = before.schema, _latency(before, after, segment)
+    target = schema.target
     if target is None or target not in before.columns or target not in after.columns:
         return measurements
     measurements.append(_coverage(before, after, target, segment))
-    task = task_of(before.schema, before.columns[target])
+    task = task_of(schema, before.columns[target])
     labels = labels_of(before, after) if task != "regression" else ()
-    one, other = (_metrics(rows, task, labels, seed) for rows in (before, after))
-    column = before.schema.prediction or next(iter(before.schema.probabilities.values()), target)
-    role = before.schema.role(column)
+    both = outcomes_of(before, task, labels, seed), outcomes_of(after, task, labels, seed)
+    one, other = (evaluated(each) for each in both)
+    absent = Value.undefined("the reference window has not what it takes")
+    score = next(iter(schema.probabilities.values()), "")
+    column = schema.prediction or score or target
     for name, value in other.items():
-        measurements.append(_measurement(name, column, role, one[name], value, segment))
-        if name == "accuracy" and clusters is not None and not math.isnan(value.value):
-            one_right, other_right = _right(before, labels), _right(after, labels)
-            found = _dependent(measurements[-1], one_right, other_right, clusters, seed)
-            measurements[-1] = found
+        where = (column, schema.role(column), segment)
+        found = _measurement(name, where, one.get(name, absent), value)
+        if clusters is not None:
+            found = dependent(found, *both, clusters, seed)
+        measurements.append(_with_evidence(found, *both, schema))
+    if both[0].probability is not None and both[1].probability is not None:
+        where = (score, "probability", segment)
+        measurements.append(_calibration(where, *both, private=score in schema.private))
     return measurements
 
 
-def _right(rows: Rows, labels: tuple[str, ...]) -> Column:
-    """Whether each row was predicted right; missing where the label is."""
-    target = codes_of(rows.columns[rows.schema.target or ""], labels)
-    prediction = codes_of(rows.columns[rows.schema.prediction or ""], labels)
-    known = (target >= 0) & (prediction >= 0)
-    return Column("accuracy", "boolean", np.where(known, target == prediction, np.nan))
-
-
-def _dependent(
-    accuracy: Measurement, one: Column, other: Column, clusters: Clusters, seed: int
+def _with_evidence(
+    metric: Measurement, one: Outcomes, other: Outcomes, schema: Schema
 ) -> Measurement:
-    """Accuracy of rows that come in clusters."""
-    held = [~np.isnan(each.values) for each in (one, other)]
-    labelled = [
-        replace(each, values=each.values[there])
-        for each, there in zip((one, other), held, strict=True)
-    ]
-    layout = fit_layout(labelled[0])
-    within = clusters.where(held[0], held[1])
-    test = {"total_variation": Result(0.0)}
-    told = clustered(test, layout, labelled[0], labelled[1], within, seed=seed)
-    detail = told["total_variation"].detail
-    n = accuracy.n_current / detail["design_effect"]
-    low, high = wilson(accuracy.statistic * n, n)
-    kept = {name: detail[name] for name in ("clusters", "design_effect")}
-    return replace(accuracy, low=low, high=high, detail={**accuracy.detail, **kept})
+    """Accuracy with its confusion matrix, F1 (macro) with each class."""
+    private = bool({schema.target, schema.prediction} & set(schema.private))
+    if metric.measure == "accuracy":
+        counts = confusion(one, other, private=private)
+        told = {} if counts is None else {"confusion": counts}
+        return replace(metric, detail={**metric.detail, **told})
+    if metric.measure == "f1_macro":
+        detail = {**metric.detail, "per_class": classes(one, other, private=private)}
+        return replace(metric, detail=detail)
+    return metric
+
+
+def _calibration(
+    where: tuple[str, str, str], one: Outcomes, other: Outcomes, *, private: bool
+) -> Measurement:
+    """The expected calibration error of both windows, beside what chance alone makes of it."""
+    before, now = calibration_error(one), calibration_error(other)
+    reference, current = (
+        Value(each.value, n=each.n, excluded=each.excluded, reason=each.reason)
+        for each in (before, now)
+    )
+    found = _measurement("calibration_error", where, reference, current)
+    detail = {
+        **found.detail,
+        "floor": _known(now.floor),
+        "ceiling": _known(now.ceiling),
+        "reference_ceiling": _known(before.ceiling),
+    }
+    if not private and not found.segment:
+        detail["curve"] = {"reference": curve(one), "current": curve(other)}
+    return replace(found, detail=detail)
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value
 
 
 def labels_of(before: Rows, after: Rows) -> tuple[str, ...]:
@@ -106,26 +123,44 @@ def labels_of(before: Rows, after: Rows) -> tuple[str, ...]:
     return tuple(level for level in dict.fromkeys(known) if level != POSITIVE)
 
 
-def _metrics(rows: Rows, task: Task, labels: tuple[str, ...], seed: int) -> dict[str, Value]:
-    """Metrics of one window; without a class known to be positive, only those that need none."""
+def outcomes_of(rows: Rows, task: Task, labels: tuple[str, ...], seed: int) -> Outcomes:
+    """What happened beside what was predicted in one window, as codes into `labels`.
+
+    Without a class known to be positive a binary task has no probabilities. Without a column of
+    predictions they are made of the probabilities: at `Schema.threshold`, or the likeliest class.
+    """
     target = rows.columns[rows.schema.target or ""]
     prediction = rows.columns.get(rows.schema.prediction or "")
     if task == "regression":
         values = prediction.values if prediction is not None else None
-        return evaluate(target.values, values, task=task, seed=seed)
+        return Outcomes(task, target.values, values, seed=seed)
     positive = positive_of(rows.schema, labels)
     probability = probabilities_of(rows, labels)
     if task == "binary" and positive not in labels:
         task, probability = "multiclass", None
-    return evaluate(
-        codes_of(target, labels),
-        None if prediction is None else codes_of(prediction, labels),
-        probability,
-        task=task,
-        labels=labels,
-        positive=positive or 1,
-        seed=seed,
-    )
+    code = labels.index(positive) if task == "binary" and positive is not None else 1
+    said: np.ndarray | None = None
+    if prediction is not None:
+        said = codes_of(prediction, labels)
+    elif rows.schema.prediction is None:
+        said = _decided(probability, code, len(labels), rows.schema.threshold)
+    return Outcomes(task, codes_of(target, labels), said, probability, labels, code, seed)
+
+
+def _decided(
+    probability: np.ndarray | None, positive: int, classes: int, threshold: float | None
+) -> np.ndarray | None:
+    """Predictions made of probabilities, -1 where these are missing; None without any."""
+    if probability is None:
+        return None
+    if probability.ndim == 2:
+        known = np.isfinite(probability).all(axis=1)
+        return np.where(known, np.where(known[:, None], probability, 0).argmax(axis=1), -1)
+    other = next((code for code in range(classes) if code != positive), None)
+    if other is None:  # nothing but positives has been seen: there is no name for the others
+        return None
+    said = np.where(probability >= (0.5 if threshold is None else threshold), positive, other)
+    return np.where(np.isfinite(probability), said, -1)
 
 
 def codes_of(column: Column, labels: tuple[str, ...]) -> np.ndarray:
@@ -179,14 +214,14 @@ def _latency(before: Rows, after: Rows, segment: str) -> list[Measurement]:
         return []
     one, other = (evaluate_latency(rows.columns[name].values) for rows in (before, after))
     return [
-        _measurement(metric, name, "latency", one[metric], value, segment)
+        _measurement(metric, (name, "latency", segment), one[metric], value)
         for metric, value in other.items()
     ]
 
 
-def _measurement(
-    name: str, column: str, role: str, one: Value, other: Value, segment: str
-) -> Measurement:
+def _measurement(name: str, where: tuple[str, str, str], one: Value, other: Value) -> Measurement:
+    """A metric of both windows; `where` is its column, role and segment."""
+    column, role, segment = where
     return Measurement(
         family="performance",
         column=column,

@@ -41,6 +41,8 @@ class Schema:
         Probability of the positive class, or one column per class; values in [0, 1].
     segments : names of categorical features by which everything is also measured apart.
     positive : the class counted as positive; by default 1, True or yes.
+    threshold : probability from which a row is predicted positive, in (0, 1), by default .5: for
+        models without a column of predictions.
     private : names of columns whose values are shown nowhere: no category, no border of a bin.
     importances : {feature: how much the model leans on it}, numbers from 0 on, in any unit; what
         is found is told in the order of drift times importance. None given: all alike; features
@@ -72,6 +74,7 @@ class Schema:
     latency: str | None = None
     version: str | None = None
     positive: str | None = None
+    threshold: float | None = None
     private: tuple[str, ...] = ()
     kinds: Mapping[str, Kind] = field(default_factory=dict)
     notes: Mapping[str, str] = field(default_factory=dict)
@@ -96,6 +99,7 @@ class Schema:
             if name in self.private
         ]
         complaints += self._complaints_about_importances(roles)
+        complaints += self._complaints_about_threshold()
         if complaints:
             raise SchemaError("The schema contradicts itself: " + "; ".join(complaints) + ".")
 
@@ -107,6 +111,18 @@ class Schema:
             if isinstance(value, bool) or not (math.isfinite(value) and value >= 0):
                 found.append(f"the importance of {name!r} is {value!r}; it is a number from 0 on")
         return found
+
+    def _complaints_about_threshold(self) -> list[str]:
+        if self.threshold is None:
+            return []
+        if not 0 < self.threshold < 1:
+            return [f"threshold is {self.threshold}, which must lie between 0 and 1"]
+        if self.prediction is not None:
+            column = f"column {self.prediction!r} has the predictions already"
+            return [f"threshold makes predictions of a probability, and {column}"]
+        if not isinstance(self.probability, str):
+            return ["threshold needs probability: the column with that of the positive class"]
+        return []
 
     def importance(self, name: str) -> float:
         """How much the model leans on a column: 1 for all when no importances are declared.
@@ -184,6 +200,7 @@ class Schema:
             "notes": dict(self.notes),
             # Only where there are any: a schema that was stored before reads as it did.
             **({"importances": dict(self.importances)} if self.importances else {}),
+            **({"threshold": self.threshold} if self.threshold is not None else {}),
         }
 
     @classmethod

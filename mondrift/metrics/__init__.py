@@ -33,6 +33,7 @@ __all__ = [
     "error_rise",
     "evaluate",
     "evaluate_latency",
+    "evaluated",
     "score_drop",
 ]
 
@@ -111,7 +112,7 @@ def evaluate(
     roc_auc 0.83, n = 1000
     brier 0.17, n = 1000
     """
-    chosen = _chosen(task, metrics)
+    _chosen(task, metrics)  # a wrong name is told before a wrong shape
     outcomes = Outcomes(
         task,
         np.asarray(target),
@@ -121,9 +122,17 @@ def evaluate(
         positive_code(positive, labels) if task == "binary" else 1,
         seed,
     )
-    given = {"prediction": prediction is not None, "probability": probability is not None}
+    return evaluated(outcomes, metrics)
+
+
+def evaluated(outcomes: Outcomes, metrics: Iterable[str] | None = None) -> dict[str, Value]:
+    """The same for outcomes that have been put together."""
+    given = {
+        "prediction": outcomes.prediction is not None,
+        "probability": outcomes.probability is not None,
+    }
     values: dict[str, Value] = {}
-    for metric in chosen:
+    for metric in _chosen(outcomes.task, metrics):
         if given[metric.needs]:
             values[metric.name] = metric.function(outcomes)
         elif metrics is not None:

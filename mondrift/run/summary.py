@@ -16,7 +16,7 @@ from mondrift.diagnosis import FEATURES, FLAGGED, OUTPUTS
 from mondrift.metrics import METRICS
 from mondrift.verdict import Verdict
 
-NEEDED = ("rows", "psi", "label_coverage", *METRICS)
+NEEDED = ("rows", "psi", "label_coverage", "calibration_error", *METRICS)
 """Measures of a history that the summary reads: a row for every window, one measure per column,
 since each carries the status of its column, and every metric."""
 

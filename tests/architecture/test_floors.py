@@ -12,19 +12,10 @@ PACKAGE = ROOT / "mondrift"
 
 # In reading order: each may import only those before it.
 SPINE = (
-    *(
-        "whole",
-        "window",
-        "kinds",
-        "matching",
-        "schema",
-        "rows",
-        "summaries",
-        "measurement",
-        "histogram",
-    ),
-    *("privacy", "performance", "estimates", "pair", "comparison", "comparing", "null", "policy"),
-    *("finding", "drift", "quality", "degradation", "expected", "learned", "verdict"),
+    *("whole", "window", "kinds", "matching", "schema", "rows", "summaries", "measurement"),
+    *("histogram", "privacy", "evidence", "dependence", "performance", "estimates", "pair"),
+    *("comparison", "comparing", "null", "policy", "finding"),
+    *("drift", "quality", "degradation", "expected", "learned", "verdict"),
     *("diagnosis", "wording"),
     *("severity", "alert", "incident", "playbook", "exhibits", "briefing", "report"),
 )
