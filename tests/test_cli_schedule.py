@@ -54,7 +54,8 @@ def beat(folder: Path, *, age: timedelta = timedelta(0), every: float = 60.0) ->
 def test_a_monitor_that_is_not_there_or_has_no_schedule_is_told_before_servers_start(
     folder: Path,
 ) -> None:
-    (folder / "params" / "monitors" / "daily.yaml").write_text(FILE, encoding="utf-8")
+    never = f"{FILE}check_every: never\n"
+    (folder / "params" / "monitors" / "daily.yaml").write_text(never, encoding="utf-8")
     home = {"MONDRIFT_HOME": str(folder / "home")}
     unknown = call("schedule", "--once", "dayly", env=home)
     assert (unknown.exit_code, "Did you mean 'daily'?" in unknown.output) == (1, True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,14 +14,13 @@ if TYPE_CHECKING:
     from mondrift.run.plan import Monitor
     from mondrift.settings import Settings
 
-_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
-
 
 def _seconds(_ctx: click.Context, _param: click.Parameter, value: str) -> float:
     """A length of time: 90, 90s, 5m, 2h."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhd]?)", value.strip())
-    seconds = float(match[1]) * _SECONDS[match[2]] if match else 0.0
-    if seconds <= 0:
+    from mondrift.run.ticks import seconds_of
+
+    seconds = seconds_of(value)
+    if seconds is None:
         raise click.BadParameter(f"{value!r} is no length of time; try 90s, 5m or 2h.")
     return seconds
 
@@ -44,10 +42,12 @@ def schedule(
     monitors: tuple[str, ...], once: bool, workers: int, every: float, limit: float,
     grace: float, catch_up: int | None,
 ) -> None:  # fmt: skip
-    """Run every window that is due, of all monitors with a schedule or of those named.
+    """Run and check every window that is due, of all monitors or of those named.
 
-    What is due is found in the store, so restarts and sleep cost nothing: what was missed is run,
-    once. SIGTERM or Ctrl-C lets running ones end; a second one stops them.
+    A monitor with a `schedule:` is run at its ticks; one without is checked, without a report,
+    every DRIFT_CHECK_INTERVAL seconds, or as often as its `check_every:` says. What is due is
+    found in the store, so restarts and sleep cost nothing: what was missed is made up for, once.
+    SIGTERM or Ctrl-C lets running ones end; a second one stops them.
 
     \b
     Example:
@@ -55,7 +55,8 @@ def schedule(
       mondrift schedule --once flights_weekly
     """
     from mondrift.logs import configure_logging
-    from mondrift.run.worker import Terms, Worker
+    from mondrift.run.terms import Commands, Terms
+    from mondrift.run.worker import Worker
     from mondrift.settings import Settings
     from mondrift.store import Store
 
@@ -63,13 +64,16 @@ def schedule(
     configure_logging(settings)
     found, broken = _scheduled(settings, monitors)  # before servers start
     if not found and not broken:
-        click.echo("no monitor in params/monitors has a `schedule:` yet", err=True)
+        click.echo("no monitor in params/monitors is to be run or checked yet", err=True)
     worker = Worker(
         Path.cwd(),
         lambda: _scheduled(settings, monitors),
-        (sys.executable, "-P", "-m", "mondrift.cli", "run"),
+        Commands(
+            run=(sys.executable, "-P", "-m", "mondrift.cli", "run"),
+            checks=(sys.executable, "-P", "-m", "mondrift.run.checks"),
+        ),
         lambda: Store.open(settings=settings),
-        Terms(workers, every, limit, grace, catch_up, once),
+        Terms(workers, every, limit, grace, catch_up, once, settings.drift_check_interval),
     )
     failures = worker.run()
     if once and failures:
@@ -79,10 +83,10 @@ def schedule(
 def _scheduled(
     settings: Settings, chosen: tuple[str, ...]
 ) -> tuple[dict[str, Monitor], dict[str, str]]:
-    """Monitors with a schedule, and what is wrong with files that cannot be read.
+    """Monitors to be run or checked, and what is wrong with files that cannot be read.
 
     One bad file leaves the others alone. Raises MonitorError for a name that was asked for and is
-    not there, or has no schedule.
+    not there, or wants neither.
     """
     from mondrift.errors import MonitorError
     from mondrift.policy import Policy
@@ -101,12 +105,13 @@ def _scheduled(
                 raise
             broken[name] = str(error)
             continue
-        if monitor.schedule:
+        if monitor.schedule or monitor.interval(settings.drift_check_interval):
             found[name] = monitor
         elif chosen:
             raise MonitorError(
-                f"Monitor {name!r} has no schedule. Add a line to params/monitors/{name}.yaml, "
-                "such as  schedule: '0 6 * * 1'  for Mondays at 06:00."
+                f"Monitor {name!r} has no schedule, and is never checked. Give params/monitors/"
+                f"{name}.yaml a line such as  schedule: '0 6 * * 1'  for reports on Mondays at "
+                "06:00, or  check_every: 15m  for checks without a report."
             )
     return found, broken
 
@@ -118,7 +123,8 @@ def scheduler_status(settings: Settings, now: datetime | None = None) -> dict[st
 
     beat = read_heartbeat(Place(settings.mondrift_home or home()).home)
     plain = dataclasses.asdict(beat) if beat else {}
-    plain.pop("asked", None)
+    for remembered in ("asked", "checked"):
+        plain.pop(remembered, None)
     return {"health": health(beat, now or datetime.now(UTC)), **plain}
 
 
@@ -138,8 +144,13 @@ def show_scheduler(told: dict[str, Any]) -> None:
     )
     for each in told["running"]:
         click.echo(f"  {each['monitor']}: running {each['window']}")
+    if told["checking"]:
+        click.echo(f"  {told['checking']['n']} checks: running")
     for name, monitor in sorted(told["monitors"].items()):
-        click.echo(f"  {name}: {_line(monitor)}")
+        if "next" in monitor or "checks" not in monitor:
+            click.echo(f"  {name}: {_line(monitor)}")
+        if "checks" in monitor:
+            click.echo(f"  {name}, checks: {_line(monitor['checks'])}")
 
 
 def _line(monitor: dict[str, Any]) -> str:

@@ -1,4 +1,7 @@
-"""Runs as processes of their own: started, watched, stopped; one that dies takes nothing along."""
+"""Runs and checks as processes of their own: started, watched, stopped.
+
+One that dies takes nothing along.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,10 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import monotonic
 from types import FrameType
-from typing import IO
+from typing import IO, Literal
 
 from mondrift.errors import BusyError
 from mondrift.window import Window
@@ -24,30 +27,14 @@ _PATIENCE = 10.0  # seconds from SIGTERM to SIGKILL
 
 
 @dataclass
-class Child:
-    """One `mondrift run`, in a session of its own, so that a Ctrl-C reaches only the scheduler."""
+class Started:
+    """A process of ours, in a session of its own, so that a Ctrl-C reaches only the scheduler."""
 
-    monitor: str
-    window: Window
     process: subprocess.Popen[bytes]
     output: IO[bytes]
     errors: IO[bytes]
     deadline: float
-    stopped: str = ""
-
-    @classmethod
-    def start(
-        cls, command: Sequence[str], monitor: str, window: Window, *, cwd: str, limit: float
-    ) -> Child:
-        """Start `command MONITOR --window START --json`; `limit` is in seconds."""
-        assert window.start is not None
-        output, errors = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115
-        process = subprocess.Popen(
-            [*command, monitor, "--window", window.start.isoformat(), "--json"],
-            cwd=cwd, stdin=subprocess.DEVNULL, stdout=output, stderr=errors,
-            start_new_session=True,
-        )  # fmt: skip
-        return cls(monitor, window, process, output, errors, monotonic() + limit)
+    stopped: str = field(default="", init=False)
 
     def ended(self) -> bool:
         """Whether it is over; one that has outlived its limit is stopped here, with a grace."""
@@ -72,23 +59,116 @@ class Child:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
 
-    def result(self) -> tuple[bool, str]:
-        """Whether it did well, and one line about it; closes its files. Call it once, at the end.
-
-        (False, BUSY) when another process runs the monitor.
-        """
+    def _said(self) -> tuple[bytes, str]:
+        """What it wrote, and its last words; closes its files."""
         with self.output, self.errors:
             self.output.seek(0)
             self.errors.seek(0)
             output, errors = self.output.read(), self.errors.read().decode(errors="replace")
+        if self.stopped:
+            return output, f"stopped: {self.stopped}"
+        lines = [line for line in errors.splitlines() if line.strip()]
+        return output, lines[-1].strip() if lines else f"ended with {self.process.returncode}"
+
+
+@dataclass
+class Child(Started):
+    """One `mondrift run`."""
+
+    monitor: str
+    window: Window
+
+    @classmethod
+    def start(
+        cls, command: Sequence[str], monitor: str, window: Window, *, cwd: str, limit: float
+    ) -> Child:
+        """Start `command MONITOR --window START --json`; `limit` is in seconds."""
+        assert window.start is not None
+        line = [*command, monitor, "--window", window.start.isoformat(), "--json"]
+        return cls(*_popen(line, cwd, b""), monotonic() + limit, monitor, window)
+
+    def result(self) -> tuple[bool, str]:
+        """Whether it did well, and one line about it. Call it once, at the end.
+
+        (False, BUSY) when another process runs the monitor.
+        """
+        output, words = self._said()
         if self.process.returncode == 0:
             return True, _summary(output)
         if self.process.returncode == BusyError.exit_code:
             return False, BUSY
-        if self.stopped:
-            return False, f"stopped: {self.stopped}"
-        lines = [line for line in errors.splitlines() if line.strip()]
-        return False, lines[-1].strip() if lines else f"ended with {self.process.returncode}"
+        return False, words
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What became of one window that was to be checked.
+
+    `state`: "done"; "busy", another process has the monitor; "failed"; "left", its turn never came.
+    """
+
+    monitor: str
+    window: Window
+    state: Literal["done", "busy", "failed", "left"]
+    words: str
+
+
+@dataclass
+class Batch(Started):
+    """One process that checks windows of several monitors in turn: see `mondrift.run.checks`."""
+
+    asked: tuple[tuple[str, Window], ...]
+
+    @classmethod
+    def start(
+        cls,
+        command: Sequence[str],
+        asked: Sequence[tuple[str, Window]],
+        *,
+        cwd: str,
+        limit: float,
+    ) -> Batch:
+        """Start `command` with [[monitor, start of the window], …] on its standard input."""
+        pairs = [[name, window.start.isoformat()] for name, window in asked if window.start]
+        given = json.dumps(pairs).encode()
+        return cls(*_popen(list(command), cwd, given), monotonic() + limit, tuple(asked))
+
+    def monitors(self) -> set[str]:
+        """Whose windows are in it."""
+        return {name for name, _ in self.asked}
+
+    def result(self) -> list[Checked]:
+        """What became of each window. Call it once, at the end.
+
+        When it died, the window it was at has failed; when it never came to the first, all have.
+        """
+        output, words = self._said()
+        told = [json.loads(line) for line in output.splitlines() if line.endswith(b"}")]
+        begun = {each["number"] for each in told if each["state"] == "begun"}
+        ends = {each["number"]: each for each in told if each["state"] != "begun"}
+        found = []
+        for number, (name, window) in enumerate(self.asked):
+            end = ends.get(number)
+            if end is not None:
+                found.append(Checked(name, window, end["state"], end["words"]))
+            elif not self.stopped and (number in begun or not begun):
+                found.append(Checked(name, window, "failed", words))
+            else:
+                found.append(Checked(name, window, "left", words))
+        return found
+
+
+def _popen(
+    command: list[str], cwd: str, given: bytes
+) -> tuple[subprocess.Popen[bytes], IO[bytes], IO[bytes]]:
+    output, errors = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115
+    with tempfile.TemporaryFile() as source:
+        source.write(given)
+        source.seek(0)
+        process = subprocess.Popen(
+            command, cwd=cwd, stdin=source, stdout=output, stderr=errors, start_new_session=True
+        )
+    return process, output, errors
 
 
 class Bell:

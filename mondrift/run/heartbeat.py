@@ -33,8 +33,10 @@ class Heartbeat:
     at : of the last look at every monitor.
     every : seconds to the next look; 0 when nobody has promised one (`--once`).
     running : {monitor, window, pid} of each run of this scheduler.
+    checking : {n, pid} of its process of checks, empty without one.
     monitors : {name: what `told` says of it}.
     asked : {name: {start of window: tick at which it was last started}}.
+    checked : the same for checks without a report.
     """
 
     at: str
@@ -43,8 +45,10 @@ class Heartbeat:
     every: float = 0.0
     stopped: bool = False
     running: tuple[Mapping[str, Any], ...] = ()
+    checking: Mapping[str, int] = field(default_factory=dict)
     monitors: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     asked: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    checked: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def write(self, home: Path) -> Path:
         """Write it into the home of the servers, all or nothing; RunError when that fails."""
@@ -86,13 +90,18 @@ def health(beat: Heartbeat | None, now: datetime) -> Health:
     return "silent" if late else "runs"
 
 
-def told(found: Agenda) -> dict[str, Any]:
-    """An agenda for the heartbeat, JSON-valid: labels of windows, at most five of each kind."""
+def told(found: Agenda, checks: Agenda | None = None) -> dict[str, Any]:
+    """What a monitor waits for, JSON-valid: labels of windows, at most five of each kind.
+
+    `checks`: its agenda of checks without a report; told below the key "checks" if it has one.
+    """
     kinds = {"due": found.due, "waiting": found.waiting, "given_up": found.given_up}
     lists: dict[str, Any] = {kind: _named(windows) for kind, windows in kinds.items()}
     if found.next is not None:
         at, window = found.next
         lists["next"] = {"at": at.isoformat(), "window": window.label}
+    if checks is not None and checks != Agenda():
+        lists["checks"] = told(checks)
     return lists
 
 

@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 from zoneinfo import ZoneInfo, available_timezones
 
-from mondrift.errors import MonitorError, WindowError, nearest, shown
+from mondrift.errors import MonitorError, SettingsError, WindowError, nearest, shown
 from mondrift.matching import MATCHES, Match
 from mondrift.policy import Policy
 from mondrift.run.catch_up import CatchUp
 from mondrift.run.document import Document, read_document
 from mondrift.run.keeping import Keeping
 from mondrift.run.limits import Limits
-from mondrift.run.ticks import is_cron
+from mondrift.run.ticks import interval_of, is_cron
 from mondrift.run.windows import Calendar, Length
 from mondrift.severity import AlertRules
 from mondrift.window import Window
@@ -30,7 +30,7 @@ from mondrift.window import Window
 T = TypeVar("T")
 _KEYS = (
     *("model", "title", "notebook", "parameters", "reference", "window", "segments"),
-    *("schedule", "catch_up", "limits", "policy", "alerts", "retention"),
+    *("schedule", "check_every", "catch_up", "limits", "policy", "alerts", "retention"),
 )
 _WINDOW_KEYS = ("length", "zone", "start", "end")
 _MOST_WEEKS = 52
@@ -76,6 +76,8 @@ class Monitor:
     calendar : how time is cut into windows.
     schedule : a cron line in the calendar's zone, "" for none.
     segments : the model's segment columns that are looked at apart; None for all of them.
+    check_every : seconds between two looks for windows to check, without a report; 0 for never,
+        None where the file says nothing: see `interval`.
     catch_up : what the scheduler does about windows that were missed or failed.
     limits : how long the notebook may take, and how much memory.
     retention : how long reports are kept.
@@ -90,6 +92,7 @@ class Monitor:
     reference: Reference = field(default_factory=Reference)
     segments: tuple[str, ...] | None = None
     schedule: str = ""
+    check_every: float | None = None
     catch_up: CatchUp = field(default_factory=CatchUp)
     limits: Limits = field(default_factory=Limits)
     policy: Policy = field(default_factory=Policy)
@@ -107,11 +110,21 @@ class Monitor:
         """The window that begins on `day` (ISO, in the calendar's zone), or holds that moment."""
         return self.calendar.window(day)
 
+    def interval(self, usual: float) -> float:
+        """Seconds between two looks for windows to check, 0 for none of it.
+
+        Where the file says nothing it is `usual` (DRIFT_CHECK_INTERVAL) without a schedule, and 0
+        with one: its runs are checks, too.
+        """
+        if self.check_every is not None:
+            return self.check_every
+        return 0.0 if self.schedule else usual
+
     def config(self) -> dict[str, Any]:
         """What decides a run's result, JSON-valid; its hash is part of the run's identity.
 
-        Schedule, catching up, limits, first and last day, alerts and retention are left out:
-        changing them makes no new results.
+        Schedule, interval, catching up, limits, first and last day, alerts and retention are left
+        out: changing them makes no new results.
         """
         told = {} if self.segments is None else {"segments": list(self.segments)}
         return {
@@ -184,6 +197,7 @@ def read_monitor(path: Path, *, policy: Policy | None = None) -> Monitor:
         reference=_reference(document, calendar),
         segments=_segments(document),
         schedule=_schedule(document),
+        check_every=_check_every(document),
         catch_up=_part(document, "catch_up", CatchUp.from_mapping, CatchUp()),
         limits=_part(document, "limits", Limits.from_mapping, Limits()),
         policy=_policy(document, policy or Policy()),
@@ -320,6 +334,14 @@ def _schedule(document: Document) -> str:
             f"schedule is a cron line such as '0 6 * * 1' (Mondays at 06:00), not {given!r}.",
         )
     return str(given).strip()
+
+
+def _check_every(document: Document) -> float | None:
+    try:
+        return interval_of(document.values.get("check_every"))
+    except SettingsError as error:
+        document.complain(("check_every",), str(error))
+        return None
 
 
 def _segments(document: Document) -> tuple[str, ...] | None:

@@ -1,19 +1,19 @@
-"""What is due: windows that are over, seen from the last tick of a schedule, and not yet run.
+"""What is due: windows that are over, seen from the last tick, and not yet run or checked.
 
-Pure: the time, and what has been run, are arguments. Nothing is remembered between two looks, so a
+Pure: the time, and what has been done, are arguments. Nothing is remembered between two looks, so a
 restart, a sleeping laptop or a clock that was put right changes nothing: what is missing is due.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from mondrift.errors import WindowError
 from mondrift.run.plan import Monitor
 from mondrift.run.reference import reference_windows
-from mondrift.run.ticks import first_tick, last_tick
+from mondrift.run.ticks import first_beat, first_tick, last_beat, last_tick
 from mondrift.store.runs import State, config_hash
 from mondrift.window import Window
 
@@ -22,12 +22,16 @@ _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=1)
 
 @dataclass(frozen=True)
 class Past:
-    """One run as the table of runs has it: of which window, how it stands, since when."""
+    """One run as the table of runs has it: of which window, how it stands, since when.
+
+    `checked`: its results are stored, whatever became of its report.
+    """
 
     window_start: datetime
     config_hash: str
     state: State
     at: datetime
+    checked: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,14 +60,14 @@ class Memory:
 
 @dataclass(frozen=True)
 class Agenda:
-    """What a monitor's schedule asks for at one moment; windows in the order of running them.
+    """What a monitor's schedule, or its interval, asks for; windows in the order of doing them.
 
     Parameters
     ----------
-    due : to be run now, for the first time or again.
-    late : run already; to be asked again, since labels may have come.
+    due : to be done now, for the first time or again.
+    late : done already; to be asked again, since rows or labels may have come.
     waiting : failed, and tried again after a pause.
-    given_up : failed too often; only a person runs them again.
+    given_up : failed too often; only a person does them again.
     tick : the last one, None when no window of the monitor has come to one.
     next : the window that comes next, and when it will be due; None when none comes.
     """
@@ -96,22 +100,77 @@ def agenda(
     """
     if not monitor.schedule:
         return Agenda()
-    wall, memory, rules = wall or now, memory or Memory(), monitor.catch_up
-    tick = last_tick(monitor.schedule, monitor.calendar.zone, now)
+    line, zone, past = monitor.schedule, monitor.calendar.zone, list(runs)
+    rhythm = _Rhythm(
+        last_tick(line, zone, now),
+        lambda end: first_tick(line, zone, end),
+        frozenset(each.window_start for each in past if each.state == "finished"),
+    )
+    return _agenda(monitor, rhythm, past, wall or now, memory or Memory())
+
+
+def checks(
+    monitor: Monitor,
+    every: float,
+    now: datetime,
+    runs: Iterable[Past] = (),
+    *,
+    wall: datetime | None = None,
+    memory: Memory | None = None,
+) -> Agenda:
+    """As `agenda`, for checks every so many seconds; 0: for none.
+
+    A window is checked when results of any run of it are stored, with a report or without. The
+    newest one is asked again at each tick until it has a report, for its last rows may come a
+    little late; others where the monitor asks for late labels.
+    """
+    if not every:
+        return Agenda()
+    past = list(runs)
+    finished = frozenset(each.window_start for each in past if each.state == "finished")
+    checked = frozenset(each.window_start for each in past if each.checked)
+    rhythm = _Rhythm(
+        last_beat(every, now),
+        lambda end: first_beat(every, end),
+        checked | finished,
+        checked - finished,
+    )
+    return _agenda(monitor, rhythm, past, wall or now, memory or Memory())
+
+
+@dataclass(frozen=True)
+class _Rhythm:
+    """The last tick, the tick at which a window that ends then is due, and what is done.
+
+    `open_` : done, and asked again while they are the newest.
+    """
+
+    tick: datetime
+    due_at: Callable[[datetime], datetime]
+    done: frozenset[datetime]
+    open_: frozenset[datetime] = frozenset()
+
+
+def _agenda(
+    monitor: Monitor, rhythm: _Rhythm, past: list[Past], wall: datetime, memory: Memory
+) -> Agenda:
+    rules, tick = monitor.catch_up, rhythm.tick
     windows = monitor.calendar.last(tick, rules.windows)
-    coming = _next(monitor, windows)
+    coming = _next(monitor, windows, rhythm.due_at)
+    newest = windows[-1:]
     windows = tuple(each for each in windows if _has_reference(monitor, each))
     if rules.first == "newest":
         windows = windows[::-1]
-    past = list(runs)
-    finished = {each.window_start for each in past if each.state == "finished"}
     failures = _failures(past, config_hash(monitor.config()), memory.failed)
     due, late, waiting, given_up = [], [], [], []
     for window in windows:
         start, end = _bounds(window)
         tries = failures.get(start, Tries())
-        if start in finished:
-            if rules.late_labels and _may_have_labels(end, tick, start, memory):
+        if start in rhythm.done:
+            trickles = window in newest and start in rhythm.open_
+            if (trickles and memory.asked.get(start, start) < tick) or (
+                rules.late_labels and _may_have_labels(end, tick, start, memory)
+            ):
                 late.append(window)
         elif tries.failures > rules.retries:
             given_up.append(window)
@@ -182,7 +241,9 @@ def _has_reference(monitor: Monitor, window: Window) -> bool:
     return True
 
 
-def _next(monitor: Monitor, windows: tuple[Window, ...]) -> tuple[datetime, Window] | None:
+def _next(
+    monitor: Monitor, windows: tuple[Window, ...], due_at: Callable[[datetime], datetime]
+) -> tuple[datetime, Window] | None:
     """The window after the last one that has come to its tick, and its own tick."""
     calendar = monitor.calendar
     since = _bounds(windows[-1])[1].isoformat() if windows else calendar.start.isoformat()
@@ -190,7 +251,7 @@ def _next(monitor: Monitor, windows: tuple[Window, ...]) -> tuple[datetime, Wind
         window = calendar.window(since)
     except WindowError:  # beyond the last day
         return None
-    return first_tick(monitor.schedule, calendar.zone, _bounds(window)[1]), window
+    return due_at(_bounds(window)[1]), window
 
 
 def _bounds(window: Window) -> tuple[datetime, datetime]:

@@ -1,13 +1,71 @@
-"""The ticks of a schedule: a cron line read in a time zone, daylight saving included.
+"""Ticks: of a cron line read in a time zone, daylight saving included, or of an interval.
 
 A time that the clocks skip in spring ticks when they have jumped; one that comes twice in autumn
-ticks twice, which runs nothing twice: what is due is decided by windows, not by ticks.
+ticks twice, which runs nothing twice: what is due is decided by windows, not by ticks. Intervals
+are counted from midnight UTC of 1 January 1970, so that a restart does not move their ticks.
 """
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
+
+from mondrift.errors import SettingsError
+
+_LONGEST_INTERVAL = 366 * 86_400.0
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+def seconds_of(text: str) -> float | None:
+    """A length of time in seconds: 90, 90s, 15m, 2h, 1d; None when it is none, or not above 0.
+
+    >>> [seconds_of(text) for text in ("90", "15m", "1.5h", "0s", "soon")]
+    [90.0, 900.0, 5400.0, None, None]
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhd]?)", text.strip())
+    seconds = float(match[1]) * _SECONDS[match[2]] if match else 0.0
+    return seconds if seconds > 0 else None
+
+
+def interval_of(given: object) -> float | None:
+    """`check_every:` of a monitor's file in seconds; 0 for "never", None when it says nothing.
+
+    Raises SettingsError for what is no length of time.
+
+    >>> interval_of("15m"), interval_of("never"), interval_of(None)
+    (900.0, 0.0, None)
+    """
+    if given is None or given == "never":
+        return None if given is None else 0.0
+    seconds = None if isinstance(given, bool) else seconds_of(str(given))
+    if seconds is None or not 1 <= seconds <= _LONGEST_INTERVAL:
+        raise SettingsError(
+            "check_every is a length of time from 1s to 366d such as 15m, or 'never', not "
+            f"{given!r}."
+        )
+    return seconds
+
+
+def last_beat(seconds: float, now: datetime) -> datetime:
+    """The last tick of an interval at or before `now`, in UTC.
+
+    >>> last_beat(900, datetime(2026, 1, 1, 6, 14, 59, tzinfo=UTC))
+    datetime.datetime(2026, 1, 1, 6, 0, tzinfo=datetime.timezone.utc)
+    """
+    every = timedelta(seconds=seconds)
+    return _EPOCH + (now - _EPOCH) // every * every
+
+
+def first_beat(seconds: float, since: datetime) -> datetime:
+    """The first tick of an interval at or after `since`, in UTC.
+
+    >>> first_beat(900, datetime(2026, 1, 1, 6, 0, 1, tzinfo=UTC))
+    datetime.datetime(2026, 1, 1, 6, 15, tzinfo=datetime.timezone.utc)
+    """
+    last = last_beat(seconds, since)
+    return last if last == since else last + timedelta(seconds=seconds)
 
 
 def is_cron(line: str) -> bool:

@@ -161,9 +161,8 @@ class Calendar:
         return (local.date() - self.start).days // self.length.days
 
     def _at(self, number: int) -> Window:
-        return Window(
-            self._edge(number), self._edge(number + 1), label=self._named(self._edge(number))
-        )
+        start = self._edge(number)
+        return Window(start, self._edge(number + 1), label=self._named(start))
 
     def _edge(self, number: int) -> datetime:
         """Start of window `number`, in UTC."""

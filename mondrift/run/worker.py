@@ -1,4 +1,6 @@
-"""The scheduler: looks at every monitor again and again, and starts `mondrift run` for what is due.
+"""The scheduler: looks at every monitor again and again, and starts what is due.
+
+A report is a `mondrift run`, a process each; checks without reports share one process.
 
 What is due comes from the table of runs (`schedule.agenda`), so several schedulers on one store,
 restarts and sleeping laptops need no agreement: each run holds its monitor by an advisory lock, and
@@ -10,8 +12,8 @@ from __future__ import annotations
 import logging
 import os
 import socket
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
@@ -23,38 +25,18 @@ from mondrift.embedded.place import Place, home
 from mondrift.errors import MondriftError, RunError, ServerError, StoreError
 from mondrift.run.catch_up import CatchUp
 from mondrift.run.check import now_of
-from mondrift.run.children import BUSY, Bell, Child
+from mondrift.run.children import BUSY, Batch, Bell, Child, Started
 from mondrift.run.heartbeat import Heartbeat, read_heartbeat, told
+from mondrift.run.notes import Notes
 from mondrift.run.plan import Monitor
-from mondrift.run.schedule import Agenda, Memory, Past, Tries, agenda
+from mondrift.run.schedule import Agenda, Past, agenda, checks
+from mondrift.run.terms import Commands, Terms
 from mondrift.store import Store
-from mondrift.store.runs import config_hash
 from mondrift.window import Window
 
 _LOG = logging.getLogger(__name__)
+_MOST_CHECKS = 500  # of one process; the rest is for the next one
 _REVISIONS = 50  # of a window, on average, that are looked at; a run too many is a no-op
-
-
-@dataclass(frozen=True)
-class Terms:
-    """How a scheduler works.
-
-    Parameters
-    ----------
-    workers : so many runs at a time.
-    every : seconds from one look at the monitors to the next.
-    limit : seconds that one run may take.
-    grace : seconds that running ones have to end when the scheduler is asked to stop.
-    catch_up : instead of what the monitors' files say about `catch_up: windows`.
-    once : run what is due now, then end.
-    """
-
-    workers: int = 2
-    every: float = 60.0
-    limit: float = 7200.0
-    grace: float = 60.0
-    catch_up: int | None = None
-    once: bool = False
 
 
 class Worker:
@@ -64,7 +46,7 @@ class Worker:
     ----------
     folder : with params, notebooks and reports; runs start there.
     monitors : reads the monitors' files: (name → monitor, name → what is wrong with its file).
-    command : starts a run when MONITOR --window T --json is added.
+    commands : what it starts.
     opens : opens the store; called again after it was lost.
     """
 
@@ -72,26 +54,27 @@ class Worker:
         self,
         folder: Path,
         monitors: Callable[[], tuple[dict[str, Monitor], dict[str, str]]],
-        command: Sequence[str],
+        commands: Commands,
         opens: Callable[[], Store],
         terms: Terms,
     ) -> None:
         self._folder = folder
         self._read_monitors = monitors
-        self._command = command
+        self._commands = commands
         self._opens = opens
         self._terms = terms
         self._store: Store | None = None
         self._children: dict[str, Child] = {}
+        self._batch: Batch | None = None
         self._monitors: dict[str, Monitor] = {}
         self._agendas: dict[str, Agenda] = {}
+        self._checks: dict[str, Agenda] = {}
         self._broken: dict[str, str] = {}
-        self._failed: dict[tuple[str, str], dict[datetime, Tries]] = {}
-        self._asked: dict[str, dict[datetime, datetime]] = {}
+        self._run_notes, self._check_notes = Notes(), Notes()
         self._home: Path | None = None
 
     def run(self) -> int:
-        """Work until SIGTERM or SIGINT, or until nothing is due (`once`); how many runs failed.
+        """Work until SIGTERM or SIGINT, or until nothing is due (`once`); how much has failed.
 
         The first signal lets running ones end, for `grace` seconds; the second stops them. With
         `once`, a store that does not answer raises ServerError; otherwise it is tried again.
@@ -107,6 +90,7 @@ class Worker:
                     if bell.asked and stop_at is None:
                         stop_at = monotonic() + self._terms.grace
                         _LOG.info("stopping: %d runs are still at work", len(self._children))
+                        self._stop(*([self._batch] if self._batch else []))
                     if stop_at is None and (
                         looked is None
                         or (not self._terms.once and monotonic() - looked >= self._terms.every)
@@ -116,8 +100,8 @@ class Worker:
                     if stop_at is None:
                         self._start()
                     elif bell.asked > 1 or monotonic() >= stop_at:
-                        self._stop_children()
-                    if not self._children and (self._terms.once or stop_at is not None):
+                        self._stop(*self._at_work())
+                    if not self._at_work() and (self._terms.once or stop_at is not None):
                         break
                     bell.wait(self._pause(looked or 0.0, stop_at))
                 return failures + (len(self._broken) if self._terms.once else 0)
@@ -126,13 +110,13 @@ class Worker:
 
     def _pause(self, looked: float, stop_at: float | None) -> float:
         """Seconds until something must be done, if nobody rings."""
-        moments = [each.deadline for each in self._children.values()]
+        moments = [each.deadline for each in self._at_work()]
         if stop_at is not None:
             moments.append(stop_at)
         elif not self._terms.once:
             moments.append(looked + self._terms.every)
         soonest = min(moments, default=monotonic() + 1.0) - monotonic()
-        stopping = any(each.stopped for each in self._children.values())
+        stopping = any(each.stopped for each in self._at_work())
         return 0.2 if stopping else min(max(soonest, 0.0), 60.0)
 
     # Looking
@@ -143,7 +127,7 @@ class Worker:
             store = self._opened()
             self._recall(store)
             self._monitors, self._broken = self._read_monitors()
-            self._agendas = {}
+            self._agendas, self._checks = {}, {}
             for monitor in self._monitors.values():
                 self._survey(store, monitor)
             for name, why in self._broken.items():
@@ -164,18 +148,23 @@ class Worker:
         except (ServerError, StoreError):
             raise
         except MondriftError as error:  # a model that is not registered yet
-            self._agendas.pop(name, None)
+            self._forget(name)
             self._broken[name] = str(error)
             return
-        if now is None or not monitor.schedule:
+        every = monitor.interval(self._terms.interval)
+        if now is None or not (monitor.schedule or every):
             self._agendas[name] = Agenda()
             return
         rules = self._rules(monitor)
-        frame = store.primary.runs(monitor=name, last=rules.windows * _REVISIONS)
-        memory = Memory(self._failed.get(_key(monitor), {}), self._asked.get(name, {}), delay)
-        self._agendas[name] = agenda(
-            replace(monitor, catch_up=rules), now, _past(frame), wall=store.now(), memory=memory
-        )
+        past = _past(store.primary.runs(monitor=name, last=rules.windows * _REVISIONS))
+        runs, done = self._run_notes.of(monitor, delay), self._check_notes.of(monitor, delay)
+        plan, wall = replace(monitor, catch_up=rules), store.now()
+        self._agendas[name] = agenda(plan, now, past, wall=wall, memory=runs)
+        self._checks[name] = checks(plan, every, now, past, wall=wall, memory=done)
+
+    def _forget(self, name: str) -> None:
+        self._agendas.pop(name, None)
+        self._checks.pop(name, None)
 
     def _rules(self, monitor: Monitor) -> CatchUp:
         if self._terms.catch_up is None:
@@ -190,35 +179,52 @@ class Worker:
         place.make()
         self._home = place.home
         beat = read_heartbeat(self._home)
-        for name, asked in (beat.asked if beat else {}).items():
-            self._asked[name] = {
-                datetime.fromisoformat(start): datetime.fromisoformat(tick)
-                for start, tick in asked.items()
-            }
+        if beat is not None:
+            self._run_notes, self._check_notes = Notes(beat.asked), Notes(beat.checked)
 
-    # Runs
+    # Work
+
+    def _at_work(self) -> list[Started]:
+        return [*self._children.values(), *([self._batch] if self._batch else [])]
 
     def _start(self) -> None:
-        """Fill the free places: windows that are due before those that may have labels."""
+        """Checks first; then fill the free places: what is due before what may have labels."""
+        if self._batch is None:
+            self._launch_checks()
+        checked = self._batch.monitors() if self._batch else set()
         for late in (False, True):
             for name, found in self._agendas.items():
                 wanted = found.late if late else found.due
                 if len(self._children) >= self._terms.workers:
                     return
-                if wanted and name not in self._children and self._is_free(name):
+                busy = name in self._children or name in checked
+                if wanted and not busy and self._is_free(name):
                     self._launch(name, wanted[0], found)
 
     def _launch(self, name: str, window: Window, found: Agenda) -> None:
-        assert window.start is not None
-        if found.tick is not None:
-            asked = {**self._asked.get(name, {}), window.start: found.tick}
-            newest = sorted(asked)[-self._rules(self._monitors[name]).windows :]
-            self._asked[name] = {start: asked[start] for start in newest}
+        keep = self._rules(self._monitors[name]).windows
+        self._run_notes.ask(name, [window], found.tick, keep)
         self._children[name] = Child.start(
-            self._command, name, window, cwd=str(self._folder), limit=self._terms.limit
+            self._commands.run, name, window, cwd=str(self._folder), limit=self._terms.limit
         )
         _LOG.info("%s, %s: started", name, window.label)
         self._beat()
+
+    def _launch_checks(self) -> None:
+        """One process for the checks of every monitor that nobody runs just now."""
+        asked: list[tuple[str, Window]] = []
+        for name, found in self._checks.items():
+            wanted = (*found.due, *found.late)[: _MOST_CHECKS - len(asked)]
+            if wanted and name not in self._children and self._is_free(name):
+                asked += [(name, window) for window in wanted]
+                keep = self._rules(self._monitors[name]).windows
+                self._check_notes.ask(name, wanted, found.tick, keep)
+        if asked:
+            self._batch = Batch.start(
+                self._commands.checks, asked, cwd=str(self._folder), limit=self._terms.limit
+            )
+            _LOG.info("%d checks of %d monitors: started", len(asked), len(self._batch.monitors()))
+            self._beat()
 
     def _is_free(self, name: str) -> bool:
         """Whether nobody runs the monitor; then starting a process is not in vain."""
@@ -233,56 +239,82 @@ class Worker:
             return False
 
     def _reap(self) -> int:
-        """Take leave of the children that have ended; how many of them failed."""
+        """Take leave of the processes that have ended; how much of their work failed."""
         failures = 0
         for name, child in list(self._children.items()):
-            if not child.ended():
-                continue
-            del self._children[name]
-            good, words = child.result()
-            label = f"{name}, {child.window.label}"
-            if good:
-                _LOG.info("%s: %s", label, words)
-            elif words == BUSY:
-                _LOG.info("%s: another scheduler runs it", label)
-            else:
-                failures += 1
-                _LOG.error("%s: failed: %s", label, words)
-                self._remember(name, child.window)
-            self._refresh(name, busy=words == BUSY)
-            if good and child.window in self._agendas.get(name, Agenda()).due:
-                _LOG.error("%s: it ended well, and yet the store has no finished run", label)
-                self._remember(name, child.window)
-                self._refresh(name, busy=False)
+            if child.ended():
+                del self._children[name]
+                failures += self._reap_run(child)
+        if self._batch is not None and self._batch.ended():
+            batch, self._batch = self._batch, None
+            failures += self._reap_checks(batch)
         return failures
 
-    def _remember(self, name: str, window: Window) -> None:
+    def _reap_run(self, child: Child) -> bool:
+        """Tell what became of a run; whether it failed."""
+        name, window = child.monitor, child.window
+        good, words = child.result()
+        failed = not good and words != BUSY
+        if good:
+            _LOG.info("%s, %s: %s", name, window.label, words)
+        elif words == BUSY:
+            _LOG.info("%s, %s: another process runs it", name, window.label)
+        else:
+            _LOG.error("%s, %s: failed: %s", name, window.label, words)
+            self._note_failure(self._run_notes, name, window)
+        self._refresh(name, busy=words == BUSY)
+        if good and window in self._agendas.get(name, Agenda()).due:
+            self._note_in_vain(self._run_notes, name, window)
+        return failed
+
+    def _reap_checks(self, batch: Batch) -> int:
+        """Tell what became of checks; how many failed."""
+        found = batch.result()
+        for each in found:
+            label = f"{each.monitor}, {each.window.label}"
+            if each.state == "failed":
+                _LOG.error("%s: the check failed: %s", label, each.words)
+                self._note_failure(self._check_notes, each.monitor, each.window)
+            else:
+                _LOG.info("%s: %s: %s", label, each.state, each.words)
+        for name in batch.monitors():
+            self._refresh(name, busy=(name, "busy") in {(e.monitor, e.state) for e in found})
+        for each in found:
+            again = self._checks.get(each.monitor, Agenda()).due
+            if each.state == "done" and each.window in again:
+                self._note_in_vain(self._check_notes, each.monitor, each.window)
+        return sum(each.state == "failed" for each in found)
+
+    def _note_failure(self, notes: Notes, name: str, window: Window) -> None:
         monitor = self._monitors.get(name)
-        if monitor is None or window.start is None:
-            return
-        failed = self._failed.setdefault(_key(monitor), {})
-        before = failed.get(window.start, Tries())
-        failed[window.start] = Tries(before.failures + 1, datetime.now(UTC))
+        if monitor is not None and window.start is not None:
+            notes.fail(monitor, window.start)
+
+    def _note_in_vain(self, notes: Notes, name: str, window: Window) -> None:
+        """Or it would be started again at once, for ever."""
+        _LOG.error("%s, %s: it ended well, and yet the store has no result", name, window.label)
+        self._note_failure(notes, name, window)
+        self._refresh(name, busy=False)
 
     def _refresh(self, name: str, *, busy: bool) -> None:
         """Look at one monitor again; at the next look only, where somebody else is at work."""
         monitor = self._monitors.get(name)
         if monitor is None or busy:
-            self._agendas.pop(name, None)
+            self._forget(name)
             self._beat()
             return
         try:
             self._survey(self._opened(), monitor)
             self._beat()
         except (ServerError, StoreError) as error:
-            self._agendas.pop(name, None)
+            self._forget(name)
             self._lose()
             _LOG.error("the store cannot be asked what is due: %s", error)
 
-    def _stop_children(self) -> None:
-        for child in self._children.values():
-            if not child.stopped:
-                child.stop("the scheduler was asked to end")
+    def _stop(self, *at_work: Started) -> None:
+        for each in at_work:
+            if not each.stopped:
+                each.stop("the scheduler was asked to end")
 
     # The store, and the heart
 
@@ -304,7 +336,7 @@ class Worker:
         if self._home is None:
             return
         monitors: dict[str, Mapping[str, Any]] = {
-            name: told(found) for name, found in self._agendas.items()
+            name: told(found, self._checks.get(name)) for name, found in self._agendas.items()
         }
         broken = {name: {"error": why} for name, why in self._broken.items()}
         beat = Heartbeat(
@@ -317,11 +349,12 @@ class Worker:
                 {"monitor": name, "window": child.window.label, "pid": child.process.pid}
                 for name, child in self._children.items()
             ),
+            checking=(
+                {"n": len(self._batch.asked), "pid": self._batch.process.pid} if self._batch else {}
+            ),
             monitors={**monitors, **broken},
-            asked={
-                name: {start.isoformat(): tick.isoformat() for start, tick in asked.items()}
-                for name, asked in self._asked.items()
-            },
+            asked=self._run_notes.to_dict(),
+            checked=self._check_notes.to_dict(),
         )
         try:
             beat.write(self._home)
@@ -329,23 +362,19 @@ class Worker:
             _LOG.error("%s", error)
 
     def _end(self) -> None:
-        for child in self._children.values():  # only when we leave by an error
-            child.kill()
-            child.process.wait()
-        self._children = {}
+        for each in self._at_work():  # only when we leave by an error
+            each.kill()
+            each.process.wait()
+        self._children, self._batch = {}, None
         self._beat(stopped=True)
         self._lose()
 
 
 def _past(frame: pd.DataFrame) -> list[Past]:
     ended = frame["finished_at"].where(frame["finished_at"].notna(), frame["started_at"])
-    columns = (frame["window_start"], frame["config_hash"], frame["state"], ended)
+    checked = frame["checked_at"].notna()
+    columns = (frame["window_start"], frame["config_hash"], frame["state"], ended, checked)
     return [
-        Past(start.to_pydatetime(), config, state, at.to_pydatetime())
-        for start, config, state, at in zip(*columns, strict=True)
+        Past(start.to_pydatetime(), config, state, at.to_pydatetime(), stored)
+        for start, config, state, at, stored in zip(*columns, strict=True)
     ]
-
-
-def _key(monitor: Monitor) -> tuple[str, str]:
-    """Failures are those of a monitor as its file stands; a mended one starts afresh."""
-    return monitor.name, config_hash(monitor.config())

@@ -5,12 +5,13 @@ from __future__ import annotations
 import signal
 import sys
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from mondrift.errors import BusyError
-from mondrift.run.children import BUSY, Child
+from mondrift.run.children import BUSY, Batch, Child
 from mondrift.store import Store
 from mondrift.window import Window
 
@@ -87,3 +88,64 @@ def test_a_run_that_does_not_listen_is_killed(tmp_path: Path) -> None:
         pass
     assert child.result() == (False, "stopped: somebody said so")
     assert child.process.returncode == -signal.SIGKILL
+
+
+# Several checks in one process
+
+EDGES = [datetime(2024, 1, day, tzinfo=UTC) for day in (2, 3, 4, 5)]
+DAYS = [Window(*edges) for edges in pairwise(EDGES)]
+
+
+def batch(code: str, folder: Path) -> Batch:
+    asked = list(zip("abc", DAYS, strict=True))
+    return Batch.start((sys.executable, "-c", code), asked, cwd=str(folder), limit=60.0)
+
+
+def ends(found: Batch) -> list[tuple[str, str, str]]:
+    found.process.wait(timeout=60)
+    return [(each.monitor, each.state, each.words) for each in found.result()]
+
+
+def test_checks_are_asked_for_on_standard_input_and_told_one_by_one(tmp_path: Path) -> None:
+    code = (
+        "import json, sys\n"
+        "for number, (name, start) in enumerate(json.load(sys.stdin)):\n"
+        "    print(json.dumps({'number': number, 'state': 'begun'}))\n"
+        "    state = 'busy' if name == 'b' else 'done'\n"
+        "    print(json.dumps({'number': number, 'state': state, 'words': start}))"
+    )
+    found = batch(code, tmp_path)
+    assert found.monitors() == {"a", "b", "c"}
+    assert ends(found) == [
+        ("a", "done", "2024-01-02T00:00:00+00:00"),
+        ("b", "busy", "2024-01-03T00:00:00+00:00"),
+        ("c", "done", "2024-01-04T00:00:00+00:00"),
+    ]
+
+
+def test_of_checks_that_die_only_the_one_at_work_has_failed(tmp_path: Path) -> None:
+    code = (
+        "import os\n"
+        'print(\'{"number": 0, "state": "begun"}\')\n'
+        'print(\'{"number": 0, "state": "done", "words": "ok"}\')\n'
+        'print(\'{"number": 1, "state": "begun"}\', flush=True)\n'
+        "os.kill(os.getpid(), 9)"
+    )
+    assert ends(batch(code, tmp_path)) == [
+        ("a", "done", "ok"),
+        ("b", "failed", "ended with -9"),
+        ("c", "left", "ended with -9"),
+    ]
+
+
+def test_checks_that_never_began_have_all_failed_so_that_they_are_not_tried_for_ever(
+    tmp_path: Path,
+) -> None:
+    found = ends(batch("import sys; sys.exit('mondrift: no store')", tmp_path))
+    assert {each[1:] for each in found} == {("failed", "mondrift: no store")}
+
+
+def test_checks_that_were_stopped_have_not_failed(tmp_path: Path) -> None:
+    found = batch("import time; time.sleep(600)", tmp_path)
+    found.stop("somebody said so")
+    assert {each[1] for each in ends(found)} == {"left"}

@@ -488,3 +488,18 @@ def test_limits_are_read_and_change_no_result(tmp_path):
     assert limited.config() == plain.config()
     (told,) = complaints(tmp_path, SMALL + "limits: {memory: lots}\n")
     assert told.startswith("6: limits.memory: 'lots' is no amount of memory")
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("15m", 900.0), ("90", 90.0), ("2h", 7200.0), ("never", 0.0)]
+)
+def test_how_often_windows_are_checked_is_a_length_of_time_or_never(tmp_path, text, seconds):
+    path = tmp_path / "daily.yaml"
+    path.write_text(f"{SMALL}check_every: {text}\n", encoding="utf-8")
+    assert read_monitor(path).check_every == seconds
+
+
+@pytest.mark.parametrize("text", ["soon", "0", "-5m", "400d", "true", "[15m]", "''"])
+def test_an_interval_that_is_none_is_told(tmp_path, text):
+    (told,) = complaints(tmp_path, f"{SMALL}check_every: {text}\n")
+    assert told.startswith("6: check_every is a length of time from 1s to 366d such as 15m")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from random import Random
@@ -13,8 +13,8 @@ import pytest
 from mondrift.policy import Policy
 from mondrift.run.catch_up import CatchUp
 from mondrift.run.plan import Monitor, Reference
-from mondrift.run.schedule import Agenda, Memory, Past, Tries, agenda, pause
-from mondrift.run.ticks import first_tick, last_tick
+from mondrift.run.schedule import Agenda, Memory, Past, Tries, agenda, checks, pause
+from mondrift.run.ticks import first_tick, last_beat, last_tick
 from mondrift.run.windows import Calendar, Length
 from mondrift.store.runs import State, config_hash
 from mondrift.window import Window
@@ -41,8 +41,8 @@ def at(text: str) -> datetime:
 
 
 def ran(plan: Monitor, *windows: Window, state: State = "finished", when: datetime) -> list[Past]:
-    hashed = config_hash(plan.config())
-    return [Past(each.start, hashed, state, when) for each in windows if each.start]
+    hashed, checked = config_hash(plan.config()), state in ("checked", "finished")
+    return [Past(each.start, hashed, state, when, checked) for each in windows if each.start]
 
 
 def labels(windows: Iterable[Window]) -> list[str]:
@@ -52,8 +52,13 @@ def labels(windows: Iterable[Window]) -> list[str]:
 # A month, with everything that happens in one
 
 
-def month(plan: Monitor, begin: datetime, seed: int) -> tuple[Counter[Window], datetime]:
-    """How often each window is run when a scheduler looks at odd moments; and the latest moment.
+Look = Callable[[datetime, list[Past]], Agenda]
+
+
+def month(
+    plan: Monitor, begin: datetime, seed: int, look: Look, state: State = "finished"
+) -> tuple[Counter[Window], datetime]:
+    """How often each window is done when a scheduler looks at odd moments; and the latest moment.
 
     It looks once or twice an hour, is away for up to a day and a half now and then (a restart:
     nothing but the table of runs is kept), and one time in fifty the clock is put back an hour.
@@ -67,11 +72,11 @@ def month(plan: Monitor, begin: datetime, seed: int) -> tuple[Counter[Window], d
             now += timedelta(hours=random.uniform(1, 36))
         now += timedelta(minutes=random.uniform(1, 80))
         latest = max(latest, now)
-        found = agenda(plan, now, runs)
-        chosen = found.due[: random.randint(0, 5)]  # a few are run, then it is killed
+        found = look(now, runs)
+        chosen = found.due[: random.randint(0, 5)]  # a few are done, then it is killed
         done.update(chosen)
-        runs += ran(plan, *chosen, when=now)
-    done.update(agenda(plan, latest, runs).due)
+        runs += ran(plan, *chosen, state=state, when=now)
+    done.update(look(latest, runs).due)
     return done, latest
 
 
@@ -92,10 +97,30 @@ def test_a_month_with_restarts_sleep_and_clock_changes_runs_each_window_exactly_
     zone: str, begin: str, length: str, schedule: str, seed: int
 ) -> None:
     plan = monitor(length, zone, date.fromisoformat(begin), schedule=schedule, windows=150)
-    done, now = month(plan, at(begin), seed)
+    done, now = month(plan, at(begin), seed, lambda now, runs: agenda(plan, now, runs))
     expected = plan.windows(last_tick(schedule, zone, now))
     assert done == Counter(expected)
     assert len(expected) >= 4
+
+
+@pytest.mark.parametrize(
+    ("zone", "begin", "length", "every"),
+    [
+        (NEW_YORK, "2013-02-25", "1h", 900.0),
+        (NEW_YORK, "2013-10-20", "1D", 3600.0),
+        (INDIA, "2026-01-05", "6h", 7000.0),  # an interval that fits into no day
+    ],
+)
+def test_a_month_of_checks_at_an_interval_checks_each_window_exactly_once(
+    zone: str, begin: str, length: str, every: float
+) -> None:
+    plan = monitor(length, zone, date.fromisoformat(begin), schedule="", windows=150)
+    done, now = month(
+        plan, at(begin), 7, lambda now, runs: checks(plan, every, now, runs), "checked"
+    )
+    expected = plan.windows(last_beat(every, now))
+    assert done == Counter(expected)
+    assert len(expected) >= 28
 
 
 def test_two_schedulers_that_see_the_same_table_ask_for_the_same_window() -> None:
@@ -252,6 +277,75 @@ def test_pauses_go_by_the_wall_also_where_now_is_the_newest_row() -> None:
     failed = ran(plan, *window, state="failed", when=wall)
     assert agenda(plan, newest, failed, wall=wall).waiting == window
     assert agenda(plan, newest, failed, wall=wall + pause(1)).due == window
+
+
+# Checks at an interval
+
+
+def test_without_an_interval_nothing_is_checked() -> None:
+    assert checks(monitor(), 0.0, at("2024-02-01T00:00")) == Agenda()
+
+
+def test_a_window_is_checked_at_the_first_tick_of_the_interval_after_its_end() -> None:
+    plan = monitor("1h", schedule="")
+    before = checks(plan, 2400.0, at("2024-01-01T01:19"))
+    assert (before.due, before.next) == ((), (at("2024-01-01T01:20"), plan.window("2024-01-01")))
+    found = checks(plan, 2400.0, at("2024-01-01T01:20"))
+    assert labels(found.due) == ["1 January 2024 00:00"]
+    assert found.next is not None
+    assert found.next[0] == at("2024-01-01T02:00")
+
+
+def test_a_window_with_results_is_checked_whatever_became_of_its_report() -> None:
+    plan, now = monitor(windows=1), at("2024-01-02T07:00")
+    hashed, start = config_hash(plan.config()), at("2024-01-01T00:00")
+    for state in ("checked", "finished", "failed"):
+        assert checks(plan, 900.0, now, [Past(start, hashed, state, now, True)]).due == ()
+    died = [Past(start, hashed, "started", now, False)]
+    assert labels(checks(plan, 900.0, now, died).due) == ["1 January 2024"]
+
+
+def test_the_newest_window_is_asked_again_once_per_tick_until_it_has_a_report() -> None:
+    plan, now = monitor(schedule=""), at("2024-01-03T07:00")
+    windows = checks(plan, 900.0, now).due
+    runs = ran(plan, *windows, state="checked", when=now)
+    assert checks(plan, 900.0, now, runs).late == windows[-1:]
+    asked = {each.start: now for each in windows if each.start}
+    for minutes, late in ((14, ()), (15, windows[-1:])):
+        then = now + timedelta(minutes=minutes)
+        assert checks(plan, 900.0, then, runs, memory=Memory(asked=asked)).late == late
+    assert checks(plan, 900.0, now, [*runs, *ran(plan, *windows, when=now)]).late == ()
+
+
+def test_late_labels_are_asked_for_at_each_tick_of_the_interval() -> None:
+    plan, now = monitor(schedule="", late_labels=True, windows=3), at("2024-01-04T00:00")
+    windows = checks(plan, 3600.0, now).due
+    runs = ran(plan, *windows, state="checked", when=now)
+    asked = {each.start: now for each in windows if each.start}
+    day = timedelta(days=1)
+    memory = Memory(asked=asked, label_delay=2 * day)
+    assert checks(plan, 3600.0, now, runs, memory=memory).late == ()
+    later = checks(plan, 3600.0, now + timedelta(hours=1), runs, memory=memory)
+    assert labels(later.late) == ["2 January 2024", "3 January 2024"]
+
+
+def test_a_check_that_fails_is_tried_again_after_a_pause() -> None:
+    plan, now = monitor(schedule="", windows=1), at("2024-01-02T07:00")
+    window = checks(plan, 900.0, now).due
+    runs = ran(plan, *window, state="failed", when=now)
+    assert checks(plan, 900.0, now, runs).waiting == window
+    assert checks(plan, 900.0, now + pause(1), runs).due == window
+
+
+@pytest.mark.parametrize(
+    ("schedule", "said", "seconds"),
+    [("", None, 3600.0), ("@daily", None, 0.0), ("@daily", 900.0, 900.0), ("", 0.0, 0.0)],
+)
+def test_a_schedule_stands_for_checks_unless_the_file_says_how_often(
+    schedule: str, said: float | None, seconds: float
+) -> None:
+    plan = replace(monitor(schedule=schedule), check_every=said)
+    assert plan.interval(3600.0) == seconds
 
 
 # Late labels

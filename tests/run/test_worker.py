@@ -27,9 +27,10 @@ from mondrift.run.archive import CRASHED
 from mondrift.run.catch_up import CatchUp
 from mondrift.run.check import check
 from mondrift.run.heartbeat import health, read_heartbeat
-from mondrift.run.plan import Monitor
+from mondrift.run.plan import Monitor, load_monitors
+from mondrift.run.terms import Commands, Terms
 from mondrift.run.windows import Calendar, Length
-from mondrift.run.worker import Terms, Worker
+from mondrift.run.worker import Worker
 from mondrift.schema import Schema
 from mondrift.settings import Settings
 from mondrift.store import Store
@@ -164,6 +165,14 @@ def test_of_two_schedulers_one_is_killed_in_a_run_and_the_other_catches_up_exact
     assert health(beat, store.now()) == "stopped"
 
 
+CHECKS = (sys.executable, "-P", "-m", "mondrift.run.checks")
+EVERY_HOUR = """\
+model: {model}
+check_every: 1h
+window: {{length: 1D, zone: UTC, start: 2024-01-02}}
+"""
+
+
 # In this process, with commands that are not mondrift's
 
 
@@ -178,13 +187,24 @@ def opener(folder: Path, url: str) -> Callable[[], Store]:
     return lambda: Store.open(url, settings=settings)
 
 
+def checker(folder: Path, url: str, **files: str) -> Worker:
+    """A scheduler that only checks, in processes of its own, what files {monitor: text} say."""
+    monitors = folder / "params" / "monitors"
+    monitors.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (monitors / f"{name}.yaml").write_text(text, encoding="utf-8")
+    commands = Commands(run=("false",), checks=("env", f"DATABASE_URL={url}", *CHECKS))
+    opens = opener(folder, url)
+    return Worker(folder, lambda: (load_monitors(monitors), {}), commands, opens, Terms(once=True))
+
+
 def worker(
     folder: Path, opens: Callable[[], Store], plans: Sequence[Monitor], code: str, **terms: Any
 ) -> Worker:
     return Worker(
         folder,
         lambda: ({each.name: each for each in plans}, {}),
-        (sys.executable, "-c", f"import sys\n{code}"),
+        Commands((sys.executable, "-c", f"import sys\n{code}"), CHECKS),
         opens,
         Terms(**{"once": True, **terms}),
     )
@@ -259,6 +279,41 @@ def test_late_labels_are_asked_for_once_per_tick_also_after_a_restart(
     for _ in range(2):
         assert worker(tmp_path, opener(tmp_path, database_url), [plan], code).run() == 0
     assert (tmp_path / "calls").read_text() == "xx"
+
+
+def test_windows_are_checked_once_without_a_report_and_a_check_that_fails_leaves_the_others_alone(
+    tmp_path: Path, store: Store, database_url: str, model: str
+) -> None:
+    store.register_model(f"{model}_bare", store.model(model).schema, task="binary", clock="data")
+    store.log(f"{model}_bare", day(3))  # without a baseline there is nothing to measure against
+    files = {name: EVERY_HOUR.format(model=model) for name in (f"{model}_a", f"{model}_b")}
+    bare = {f"{model}_0": EVERY_HOUR.format(model=f"{model}_bare")}
+    assert checker(tmp_path, database_url, **bare, **files).run() == 2
+    once = {("02", "checked"): 1, ("03", "checked"): 1}
+    assert [states(store, name) for name in files] == [once, once]
+    assert checker(tmp_path, database_url, **files).run() == 0  # bare waits; the tick is the same
+    assert [states(store, name) for name in files] == [once, once]
+    store.log(model, day(3).head(5).assign(id=[f"late-{i}" for i in range(5)]))
+    store.log(model, day(4).head(40))  # now is 5 January, 02:36, and the 4th is over
+    assert checker(tmp_path, database_url, **files).run() == 0
+    assert [states(store, name) for name in files] == [{**once, ("04", "checked"): 1}] * 2
+    beat = read_heartbeat(tmp_path / "home")
+    assert beat is not None
+    assert list(beat.checked[f"{model}_a"]) == [f"2024-01-0{i}T00:00:00+00:00" for i in (2, 3, 4)]
+
+
+def test_rows_that_come_a_little_late_are_seen_by_the_next_check_of_the_newest_window(
+    tmp_path: Path, store: Store, database_url: str, model: str
+) -> None:
+    files = {f"{model}_a": EVERY_HOUR.format(model=model)}
+    assert checker(tmp_path, database_url, **files).run() == 0
+    for number in (2, 3):  # into both windows
+        store.log(model, day(number).head(5).assign(id=[f"late{number}-{i}" for i in range(5)]))
+    assert checker(tmp_path, database_url, **files).run() == 0
+    assert states(store, f"{model}_a") == {("02", "checked"): 1, ("03", "checked"): 1}
+    store.log(model, day(3).tail(1).assign(id="on", at=datetime(2024, 1, 4, 20, 1, tzinfo=UTC)))
+    assert checker(tmp_path, database_url, **files).run() == 0  # the next tick, by the data's clock
+    assert states(store, f"{model}_a") == {("02", "checked"): 1, ("03", "checked"): 2}
 
 
 def test_a_store_that_was_away_is_opened_again(
