@@ -13,9 +13,10 @@ Imports only go down:
     6  cli               doors
     5  ingest logger/ run/ demo/    hands: files, the client of a model, papermill, archive
     4  settings embedded store/ cache notify/       memory
-    3  window kinds matching schema rows measurement histogram privacy evidence dependence
-       performance comparison comparing null policy finding drift quality degradation learned
-       verdict diagnosis wording severity alert incident playbook exhibits briefing report
+    3  window kinds matching schema rows measurement histogram privacy unlabelled evidence
+       dependence performance estimates comparison comparing null policy finding drift quality
+       degradation expected labelling learned verdict diagnosis wording severity alert incident
+       playbook exhibits briefing report
                                                     the spine, in the order of the path
     2  charts/ page/     pictures: tidy frame in, chart or markup out
     1  measures/ metrics/ detectors/                numbers

@@ -18,6 +18,7 @@ from mondrift.metrics import Outcomes, Value, evaluate_latency, evaluated
 from mondrift.metrics.calibration import calibration_error
 from mondrift.rows import Rows
 from mondrift.schema import POSITIVE, Schema
+from mondrift.unlabelled import label_bias, labelled
 
 Task = Literal["binary", "multiclass", "regression"]
 
@@ -55,6 +56,7 @@ def performance(
     if target is None or target not in before.columns or target not in after.columns:
         return measurements
     measurements.append(_coverage(before, after, target, segment))
+    measurements += label_bias(before, after, segment, seed)
     task = task_of(schema, before.columns[target])
     labels = labels_of(before, after) if task != "regression" else ()
     both = outcomes_of(before, task, labels, seed), outcomes_of(after, task, labels, seed)
@@ -186,7 +188,7 @@ def probabilities_of(rows: Rows, labels: tuple[str, ...]) -> np.ndarray | None:
 
 def _coverage(before: Rows, after: Rows, target: str, segment: str) -> Measurement:
     """Share of rows whose label is known, in [0, 1]."""
-    one, other = (_labelled(rows.columns[target]) for rows in (before, after))
+    one, other = (int(labelled(rows.columns[target]).sum()) for rows in (before, after))
     return Measurement(
         family="performance",
         column=target,
@@ -201,11 +203,6 @@ def _coverage(before: Rows, after: Rows, target: str, segment: str) -> Measureme
         reason="" if after.n else "no rows",
         detail={"reference": one / before.n if before.n else None, "labelled": other},
     )
-
-
-def _labelled(column: Column) -> int:
-    missing = column.values < 0 if column.kind == "categorical" else np.isnan(column.values)
-    return int(np.count_nonzero(~missing))
 
 
 def _latency(before: Rows, after: Rows, segment: str) -> list[Measurement]:

@@ -21,6 +21,7 @@ from mondrift.drift import drift
 from mondrift.errors import VerdictError, shown
 from mondrift.expected import expected
 from mondrift.finding import Finding
+from mondrift.labelling import label_bias, with_caveats
 from mondrift.performance import DECISIVE
 from mondrift.policy import STATUSES, Policy, Status
 from mondrift.quality import QUALITY, quality, structure
@@ -196,6 +197,7 @@ def judge(comparison: Comparison, policy: Policy | None = None) -> Verdict:
     findings += structure(comparison, policy)
     findings += degradation(comparison, policy)
     findings += expected(comparison, policy)
+    findings = with_caveats([*findings, *label_bias(comparison, policy)])
     status = _whole(findings, policy)
     return Verdict(comparison, policy, tuple(findings), status, _summary(findings, status, policy))
 

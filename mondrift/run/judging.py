@@ -19,6 +19,7 @@ from mondrift.finding import UNDECIDED
 from mondrift.measures import Layout, fit_layout
 from mondrift.measures.column import Column
 from mondrift.rows import Rows, read
+from mondrift.run.maturity import with_label_ages
 from mondrift.run.plan import Monitor
 from mondrift.run.reference import bounds, reference_rows, window_rows
 from mondrift.run.sampled import with_all_rows
@@ -60,6 +61,7 @@ def by_counts(store: Store, monitor: Monitor, window: Window) -> Verdict | None:
             return None
         reference, current = _with_labelled(store, monitor, model, reference, current)
     comparison = with_all_rows(store, monitor, window, compare(reference, current))
+    comparison = with_label_ages(store, monitor, window, comparison)
     return judge(_told(comparison, "counts"), monitor.policy)
 
 
@@ -75,6 +77,7 @@ def by_rows(store: Store, monitor: Monitor, window: Window) -> Verdict:
         reference = replace(fitted, labelled=reference)
     comparison = compare(reference, window_rows(store, model, window))
     comparison = with_all_rows(store, monitor, window, comparison)
+    comparison = with_label_ages(store, monitor, window, comparison)
     return judge(_told(comparison, "rows"), monitor.policy)
 
 

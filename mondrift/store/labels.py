@@ -1,8 +1,10 @@
 """Labels: append-only in `labels`, the last one also on the prediction, in one transaction.
 
 The last label is the one received last; of two received at the same time, the one that came last.
-A label that repeats what was already known at its time is not kept: no question about any moment
-would be answered otherwise. Labels of unknown ids wait and are matched when the prediction comes;
+A label that repeats one of the same value and the same time is not kept, nor one that says no time
+and repeats what is known: whole tables may be sent every night. One that says its time is kept
+although it repeats the value before: labels come in any order, and one that says otherwise may
+still come from between. Labels of unknown ids wait and are matched when the prediction comes;
 whether an id is unknown is decided behind a lock, after every batch under way has been committed.
 """
 
@@ -51,7 +53,7 @@ def label(db: Database, model: Model, rows: Any, *, replayed: Sequence[int] = ()
 
     `replayed`: the quarantine entries that the labels come from, one per label.
     """
-    checked = _check(db, model, rows)
+    checked, timed = _check(db, model, rows)
     keep = np.flatnonzero(checked.complaints.keep(checked.n))
     values = _values(db, model, checked, keep)
     keep = np.flatnonzero(checked.complaints.keep(checked.n))
@@ -60,14 +62,16 @@ def label(db: Database, model: Model, rows: Any, *, replayed: Sequence[int] = ()
     with transaction(db.engine) as connection:
         lock(connection, model.number)
         result = add(
-            connection, model, ids=names, values=values[keep], received=checked.timestamps[keep]
-        )
+            connection, model, ids=names, values=values[keep],
+            received=checked.timestamps[keep], timed=timed,
+        )  # fmt: skip
         failed = dict(zip(sorted(checked.complaints.reasons), rejected, strict=True))
         quarantine.settle(connection, model.number, "label", failed, db.clock(), replayed)
     return LabelResult(result.stored, result.unchanged, result.unknown, len(rejected))
 
 
-def _check(db: Database, model: Model, rows: Any) -> Checked:
+def _check(db: Database, model: Model, rows: Any) -> tuple[Checked, bool]:
+    """The labels, and whether they say when they were received."""
     schema = model.schema
     if schema.target is None:
         raise SchemaError(
@@ -97,7 +101,7 @@ def _check(db: Database, model: Model, rows: Any) -> Checked:
         checked.timestamps[:] = to_microseconds(db.clock(), "the store's clock")
     nameless = np.array([each is None for each in checked.ids], dtype=bool)
     checked.complaints.add(nameless, lambda _: "it has no id")
-    return checked
+    return checked, timed
 
 
 def _values(db: Database, model: Model, checked: Checked, keep: np.ndarray) -> np.ndarray:
@@ -163,12 +167,16 @@ def add(
     ids: Sequence[bytes],
     values: np.ndarray,
     received: np.ndarray,
+    timed: bool,
 ) -> LabelResult:
-    """Store labels within the transaction of `connection`, which holds `lock`."""
+    """Store labels within the transaction of `connection`, which holds `lock`.
+
+    `timed`: whoever sends them says when they were received; else `received` is now.
+    """
     n = len(ids)
     if not n:
         return LabelResult(0, 0, 0, 0)
-    parameters = {"model": model.number}
+    parameters = {"model": model.number, "timed": timed}
     connection.exec_driver_sql(_TABLES)
     _send(connection, ids, values, received)
     _locate(connection, model.number)
@@ -255,7 +263,11 @@ SELECT :model, id, value, received_at FROM sent
 WHERE NOT EXISTS (  -- sent again, after an answer that was lost
   SELECT FROM waiting_labels w
   WHERE w.model = :model AND w.prediction_id = sent.id
-    AND w.value = sent.value AND w.received_at = sent.received_at
+    AND w.value = sent.value AND (w.received_at = sent.received_at OR NOT :timed AND NOT EXISTS (
+      SELECT FROM waiting_labels later
+      WHERE later.model = :model AND later.prediction_id = sent.id
+        AND (later.received_at, later.label_no) > (w.received_at, w.label_no)
+    ))
 ) ORDER BY row
 """
 
@@ -268,12 +280,13 @@ WITH history AS (
     ON l.prediction_ts = known.timestamp AND l.prediction_id = known.id
   WHERE l.model = :model
 ), ordered AS (
-  SELECT number AS row, new, value,
-    lag(value) OVER (PARTITION BY timestamp, id ORDER BY received_at, new, number) AS before
-  FROM history
+  SELECT number AS row, new, value, received_at, lag(value) OVER earlier AS before,
+    lag(received_at) OVER earlier AS received_before
+  FROM history WINDOW earlier AS (PARTITION BY timestamp, id ORDER BY received_at, new, number)
 )
 DELETE FROM located USING ordered
 WHERE ordered.new AND ordered.row = located.row AND ordered.value = ordered.before
+  AND (NOT :timed OR ordered.received_at = ordered.received_before)
 """
 
 _APPEND = """

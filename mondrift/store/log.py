@@ -179,13 +179,14 @@ class _Batch:
         rows = np.flatnonzero(self._labelled() & known)
         if not len(rows):
             return 0
-        received = self._times[rows] if self._model.clock == "data" else None
+        timed = self._model.clock == "data"
         return labels.add(
             connection,
             self._model,
             ids=[self._ids[row] for row in rows.tolist()],
             values=self._truth[rows],
-            received=labels.at(self._db.clock(), len(rows)) if received is None else received,
+            received=self._times[rows] if timed else labels.at(self._db.clock(), len(rows)),
+            timed=timed,
         ).stored
 
     def _conflict_rows(self, conflicts: np.ndarray) -> list[quarantine.Entry]:

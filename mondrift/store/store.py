@@ -41,12 +41,13 @@ from mondrift.store.opening import opened
 from mondrift.store.outbox import Outbox
 from mondrift.store.self_metrics import Meter
 from mondrift.store.stated import Stated
+from mondrift.store.truth import Truth
 from mondrift.store.upkeep import Upkeep
 from mondrift.summaries import Summaries
 from mondrift.window import Window
 
 
-class Store(Ledger, Upkeep):
+class Store(Ledger, Truth, Upkeep):
     """Everything that is kept about models; open one with `Store.open`.
 
     A context manager; safe to use from several threads and processes at once.

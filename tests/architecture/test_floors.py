@@ -12,10 +12,9 @@ PACKAGE = ROOT / "mondrift"
 
 # In reading order: each may import only those before it.
 SPINE = (
-    *("whole", "window", "kinds", "matching", "schema", "rows", "summaries", "measurement"),
-    *("histogram", "privacy", "evidence", "dependence", "performance", "estimates", "pair"),
-    *("comparison", "comparing", "null", "policy", "finding"),
-    *("drift", "quality", "degradation", "expected", "learned", "verdict"),
+    *("privacy", "unlabelled", "evidence", "dependence", "performance", "estimates", "pair"),
+    *("comparison", "comparing", "null", "policy", "finding", "drift", "quality", "degradation"),
+    *("expected", "labelling", "learned", "verdict"),
     *("diagnosis", "wording"),
     *("severity", "alert", "incident", "playbook", "exhibits", "briefing", "report"),
 )

@@ -80,10 +80,39 @@ def test_a_label_that_repeats_what_was_known_is_not_kept(
     assert store.label(model_id, labels) == LabelResult(2, 0, 0, 0)
     assert store.label(model_id, labels) == LabelResult(0, 2, 0, 0)
     assert store.label(model_id, pd.concat([labels, labels])).unchanged == 4
-    assert store.label(model_id, labels.assign(received_at=_day(7))).unchanged == 2
     earlier = store.label(model_id, labels.assign(received_at=_day(4)))
     assert earlier == LabelResult(2, 0, 0, 0), "it answers a question about day 4"
     assert _truth(store, model_id, as_of=_day(4)) == ["1", "0"]
+
+
+def test_a_label_that_says_its_time_is_kept_since_another_may_come_from_before(
+    store: Store, schema: Schema, make_rows: Rows, prefix: str
+) -> None:
+    model_id = f"confirmed {prefix}"
+    store.register_model(model_id, schema, task="binary")
+    ids = store.log(model_id, make_rows(1, prefix=prefix)).ids
+    for value, day in ((0, 3), (0, 9), (1, 6)):
+        at = _day(day)
+        assert store.label(model_id, {"id": ids[0], "value": value, "received_at": at}).stored == 1
+    assert _truth(store, model_id, as_of=_day(7)) == ["1"]
+    assert _truth(store, model_id) == ["0"] == _truth(store, model_id, as_of=_day(9))
+
+
+def test_a_table_of_labels_without_times_is_kept_once_however_often_it_is_sent(
+    store: Store, schema: Schema, make_rows: Rows, prefix: str
+) -> None:
+    model_id = f"nightly {prefix}"
+    store.register_model(model_id, schema, task="binary")
+    ids = store.log(model_id, make_rows(2, prefix=prefix)).ids
+    table = pd.DataFrame({"id": [*ids, "ghost"], "value": [1, 0, 1]})
+    assert store.label(model_id, table) == LabelResult(2, 0, 1, 0)
+    assert store.label(model_id, table) == LabelResult(0, 2, 1, 0)
+    assert len(store.waiting_labels(model_id)) == 1
+    changed = table.assign(value=[1, 1, 0])
+    assert store.label(model_id, changed) == LabelResult(1, 1, 1, 0)
+    assert store.waiting_labels(model_id)["value"].tolist() == ["1", "0"]
+    assert store.label(model_id, table) == LabelResult(1, 1, 1, 0), "changed back"
+    assert store.waiting_labels(model_id)["value"].tolist() == ["1", "0", "1"]
 
 
 def test_labels_of_unknown_ids_wait_for_their_prediction(
