@@ -12,7 +12,17 @@ PACKAGE = ROOT / "mondrift"
 
 # In reading order: each may import only those before it.
 SPINE = (
-    *("privacy", "unlabelled", "evidence", "dependence", "performance", "estimates", "pair"),
+    *("whole", "window", "kinds", "matching", "schema", "rows", "summaries", "measurement"),
+    *(
+        "histogram",
+        "privacy",
+        "unlabelled",
+        "evidence",
+        "dependence",
+        "performance",
+        "estimates",
+        "pair",
+    ),
     *("comparison", "comparing", "null", "policy", "finding", "drift", "quality", "degradation"),
     *("expected", "labelling", "learned", "verdict"),
     *("diagnosis", "wording"),
