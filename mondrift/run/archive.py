@@ -19,10 +19,10 @@ import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
 from mondrift import whole
-from mondrift.errors import RunError
+from mondrift.errors import BusyError, RunError
 from mondrift.report import IndexRun, index_page
 from mondrift.run.secrecy import leaked
 
@@ -72,7 +72,10 @@ class Record:
 
 
 class Draft:
-    """A run's folder in the making; nobody else sees it until `publish`."""
+    """A run's folder in the making; nobody else sees it until `publish`.
+
+    Its lock says that somebody is at it, also when the database has forgotten: BusyError.
+    """
 
     def __init__(self, archive: Archive, record: Record, secrets: Mapping[str, str]) -> None:
         self.record = record
@@ -80,11 +83,44 @@ class Draft:
         self._secrets = secrets
         self._folder = archive.folder / record.monitor / f".{record.run_id}"
         with _told(self._folder):
-            shutil.rmtree(self._folder, ignore_errors=True)
-            self._folder.mkdir(parents=True)
-            self._lock = os.open(self._folder / _LOCK, os.O_CREAT | os.O_RDWR, 0o600)
-            fcntl.flock(self._lock, fcntl.LOCK_EX)
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._lock: int | None = os.open(self._folder / _LOCK, os.O_CREAT | os.O_RDWR, 0o600)
+        try:
+            self._begin()
+        except BaseException:
+            self.close()
+            raise
+
+    def _begin(self) -> None:
+        assert self._lock is not None
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BusyError(
+                f"The report of run {self.record.run_id} is being written by another process; try "
+                "again when it is done."
+            ) from None
+        with _told(self._folder):
+            for left in self._folder.iterdir():
+                if left.name != _LOCK:
+                    left.unlink()
+        self.write(RUN, self.record.to_json())
+
+    @property
+    def published(self) -> bool:
+        """Whether the folder has its name."""
+        return self._lock is None
+
+    def note(self, record: Record) -> None:
+        """What is known of the run now."""
+        self.record = record
         self.write(RUN, record.to_json())
+
+    def close(self) -> None:
+        """Let go of it; what is not published is put right by the next `Archive.reconcile`."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
     def write(self, name: str, text: str) -> None:
         """Write one file, whole or not at all; RunError, and no file, when a secret is in it."""
@@ -98,16 +134,9 @@ class Draft:
 
     def publish(self, record: Record) -> Path:
         """Give the folder its name, note the record, and build the index; the page's path."""
-        self.write(RUN, record.to_json())
-        target = self._folder.parent / record.run_id
-        with _told(target):
-            (self._folder / _LOCK).unlink()
-            _sync(self._folder)
-            if target.exists():  # the page of the same run, made again
-                shutil.rmtree(target)
-            self._folder.replace(target)
-            _sync(target.parent)
-        os.close(self._lock)
+        self.note(record)
+        target = _named(self._folder)
+        self.close()
         self._archive.note(record)
         return target / "report.html"
 
@@ -124,11 +153,13 @@ class Archive:
 
     def holds(self, run_id: str, monitor: str) -> bool:
         """Whether the finished report of a run is here."""
+        record = self.record(run_id, monitor)
+        return record is not None and record.state == "finished"
+
+    def record(self, run_id: str, monitor: str) -> Record | None:
+        """What the folder of a run says; None when there is none, or its page is gone."""
         folder = self.folder / monitor / run_id
-        record = _read(folder / RUN)
-        return (
-            record is not None and record.state == "finished" and (folder / "report.html").exists()
-        )
+        return _read(folder / RUN) if (folder / "report.html").exists() else None
 
     def records(self) -> tuple[Record, ...]:
         """The last record of every run whose folder is still there, in the order of their ids."""
@@ -151,8 +182,10 @@ class Archive:
             lines = "".join(
                 json.dumps(asdict(each), sort_keys=True, allow_nan=False) + "\n" for each in records
             )
-            with _told(self.folder), (self.folder / RUNS).open("a", encoding="utf-8") as file:
-                file.write(lines)
+            with _told(self.folder), (self.folder / RUNS).open("ab+") as file:
+                if file.tell() and not _ends_in_newline(file):
+                    lines = f"\n{lines}"  # after a line that a full disk or a kill cut short
+                file.write(lines.encode())
             self._write_index()
 
     def index(self) -> Path:
@@ -171,9 +204,9 @@ class Archive:
             for folder in sorted((self.folder / monitor).glob(".*"))
             if folder.is_dir() and (record := self._rescue(folder)) is not None
         ]
-        known = {(each.monitor, each.run_id) for each in self.records()}
+        known = {(each.monitor, each.run_id): each for each in self.records()}
         found = [_read(path) for path in sorted((self.folder / monitor).glob(f"[!.]*/{RUN}"))]
-        missing = [each for each in found if each and (each.monitor, each.run_id) not in known]
+        missing = [e for e in found if e is not None and known.get((e.monitor, e.run_id)) != e]
         if missing:
             self.note(*missing)
         return tuple(crashed)
@@ -193,8 +226,7 @@ class Archive:
             shutil.rmtree(folder, ignore_errors=True)
             return None
         if record.state != "started":  # all was written, only the last rename is missing
-            (folder / _LOCK).unlink()
-            folder.replace(folder.parent / record.run_id)
+            _named(folder)
             return None
         record = replace(record, state="failed", error=CRASHED)
         draft = self.begin(record, {})
@@ -204,6 +236,8 @@ class Archive:
 
     def _write_index(self) -> Path:
         path = self.folder / INDEX
+        for left in self.folder.glob(f".{INDEX}.*"):  # of a process that was killed in the middle
+            left.unlink()
         runs = [index_run(each) for each in self.records()]
         write_whole(path, index_page("Reports", runs))
         return path
@@ -264,6 +298,24 @@ def _read(path: Path) -> Record | None:
         return Record.from_dict(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
+
+
+def _named(draft: Path) -> Path:
+    """Give a draft its name, in place of an older page of the same run; its new path."""
+    target = draft.parent / draft.name.removeprefix(".")
+    with _told(target):
+        (draft / _LOCK).unlink(missing_ok=True)
+        _sync(draft)
+        if target.exists():
+            shutil.rmtree(target)
+        draft.replace(target)
+        _sync(target.parent)
+    return target
+
+
+def _ends_in_newline(file: IO[bytes]) -> bool:
+    file.seek(-1, os.SEEK_END)
+    return file.read(1) == b"\n"
 
 
 def _sync(folder: Path) -> None:

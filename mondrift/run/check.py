@@ -84,11 +84,23 @@ def check_held(
 ) -> CheckResult:
     """`check` for a caller that holds `store.running(monitor.name)` itself."""
     options = options or CheckOptions()
-    store = store.primary  # a replica may lack rows that `begin_run` has counted
-    run = store.begin_run(
+    run = begin(store, monitor, window, options)
+    return conclude(store, monitor, window, run, options)
+
+
+def begin(store: Store, monitor: Monitor, window: Window, options: CheckOptions) -> Run:
+    """The run that this check is; not `fresh` when its answer is there already."""
+    return store.primary.begin_run(
         monitor.name, monitor.model, window, monitor.config(),
         reference=_measured_against(monitor, window), force=options.force,
     )  # fmt: skip
+
+
+def conclude(
+    store: Store, monitor: Monitor, window: Window, run: Run, options: CheckOptions
+) -> CheckResult:
+    """Carry a run out that has begun; whatever goes wrong, the run is marked as failed by it."""
+    store = store.primary  # a replica may lack rows that `begin_run` has counted
     if not run.fresh:
         return CheckResult(run, store.verdict(run))
     try:

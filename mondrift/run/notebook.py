@@ -25,6 +25,7 @@ from mondrift.run.exporter import shareable
 from mondrift.run.guard import Guard, guarded
 from mondrift.run.limits import Limits, amount
 from mondrift.run.parameters import Scalar
+from mondrift.run.secrecy import places, without_places
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -113,15 +114,17 @@ def execute(
             except (RuntimeError, TimeoutError, OSError) as broken:
                 error = _reason(broken, limits, guard)
     error = steps.failed(error)
-    scrub(node)
+    scrub(node, folder)
     return Execution(node, error)
 
 
-def scrub(notebook: NotebookNode) -> None:
+def scrub(notebook: NotebookNode, folder: Path) -> None:
     """Take out what papermill and the kernel note down: paths, times, users, machines.
 
-    The parameters stay, in their cell; tracebacks stay, without paths and credentials.
+    The parameters stay, in their cell; tracebacks stay, without paths and credentials. What cells
+    have left stays, without the paths of `folder`, of this Python and of people's homes.
     """
+    hidden = places(folder)
     language = {"name": "python", "pygments_lexer": "ipython3", "file_extension": ".py"}
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     notebook.metadata = type(notebook.metadata)(kernelspec=kernel, language_info=language)
@@ -136,6 +139,10 @@ def scrub(notebook: NotebookNode) -> None:
             elif output.output_type == "stream":
                 lines = "".join(output.text).split("\n")
                 output.text = "\n".join(shareable(line) for line in lines)
+            else:
+                for kind in output.data:
+                    if not kind.startswith("image/"):
+                        output.data[kind] = without_places(output.data[kind], hidden)
 
 
 @contextlib.contextmanager

@@ -2,26 +2,28 @@
 
 The results, incidents and messages are in the store before the notebook starts, so a page that
 fails takes nothing with it: the run is marked as failed, a readable page says why, and the same
-command makes the next revision.
+command makes the next revision. What a kill leaves behind is put right by the next run of the
+monitor (`reconcile`).
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from mondrift.briefing import brief
 from mondrift.embedded.place import Place, home
-from mondrift.errors import MondriftError
+from mondrift.errors import BusyError, MondriftError, RunError
 from mondrift.performance import DECISIVE
 from mondrift.run.archive import Archive, Draft, Record, State, failure_page
-from mondrift.run.check import TELLING, CheckOptions, CheckResult, check_held
+from mondrift.run.check import TELLING, CheckOptions, CheckResult, begin, conclude
 from mondrift.run.exporter import export, shareable
 from mondrift.run.limits import Limits
 from mondrift.run.notebook import (
@@ -34,12 +36,16 @@ from mondrift.run.notebook import (
 )
 from mondrift.run.parameters import Scalar, bind, parameters_of
 from mondrift.run.plan import Monitor
-from mondrift.run.secrecy import known_secrets
+from mondrift.run.reconcile import reconcile
+from mondrift.run.secrecy import known_secrets, leaked
 from mondrift.run.summary import NEEDED, metrics_summary
 from mondrift.run.workspace import Workspace
 from mondrift.store import Run, Store
 from mondrift.verdict import Verdict
 from mondrift.window import Window
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 RUN_ID = "run_id"
 """The parameter by which a notebook is told which check it shows."""
@@ -49,13 +55,14 @@ RUN_ID = "run_id"
 class Options:
     """How a window is run.
 
-    `texts` are parameters as a command line gives them; `environment` is what the kernel has
-    beside this process's variables; `environ` is searched for secrets.
+    `texts` are parameters as a command line gives them; `limits` go before the monitor's own;
+    `environment` is what the kernel has beside this process's variables; `environ` is searched for
+    secrets.
     """
 
     force: bool = False
     texts: Mapping[str, str] = field(default_factory=dict)
-    limits: Limits = field(default_factory=Limits)
+    limits: Limits | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     progress: Progress = silent
@@ -86,8 +93,9 @@ def run_window(
     """Check one window of a monitor, execute its notebook, archive the page.
 
     Raises MondriftError for what is wrong before anything has begun: an unknown notebook, a
-    parameter that does not fit, an unknown model. A notebook that fails raises nothing: see
-    `Outcome.error`.
+    parameter that does not fit or holds a secret, an unknown model; BusyError when another process
+    is at it. A check that fails, or a signal, is raised, too, and leaves a page that says so. A
+    notebook that fails raises nothing: see `Outcome.error`.
     """
     options = options or Options()
     path = workspace.notebook(monitor.notebook)
@@ -96,26 +104,116 @@ def run_window(
     values = bind(
         parameters_of(notebook, where), monitor.parameters, texts=options.texts, where=where
     )
-    archive = Archive(workspace.reports)
+    secrets = _secrets(store, options)
+    _without_secrets(values, secrets)
+    work = _Work(store, monitor, window, options, Archive(workspace.reports), notebook)
     base = store.settings.report_base_url or workspace.reports.resolve().as_uri()
+    asked = CheckOptions(force=options.force, reports=base)
     with store.running(monitor.name):
-        _reconcile(store, archive, monitor.name)
-        asked = CheckOptions(force=options.force, reports=base)
-        checked = check_held(store, monitor, window, asked)
-        run = checked.run
-        page = workspace.reports / monitor.name / run.run_id / "report.html"
-        if run.state == "finished" and archive.holds(run.run_id, monitor.name):
-            return Outcome(checked, page, fresh=False)
+        reconcile(store, work.archive, monitor.name)
+        run = begin(store, monitor, window, asked)
+        if run.state == "finished" and work.archive.holds(run.run_id, monitor.name):
+            page = workspace.reports / monitor.name / run.run_id / "report.html"
+            return Outcome(CheckResult(run, store.verdict(run)), page, fresh=False)
         known = values | ({RUN_ID: run.run_id} if _takes_run(notebook, where) else {})
-        history = store.history(run.model_id, measures=TELLING, whole=True, monitor=run.monitor)
-        record = _record(checked, monitor, window, known, history)
-        draft = archive.begin(record, _secrets(store, options))
-        execution = execute(
-            notebook, known, folder=workspace.folder.resolve(), limits=options.limits,
-            environment=options.environment, progress=options.progress,
-        )  # fmt: skip
-        options.progress("page")
-        return _archive(store, draft, checked, execution, _subtitle(monitor, checked))
+        draft = _draft(work, run, known, secrets)
+        try:
+            options.progress("check")
+            checked = conclude(store, monitor, window, run, asked)
+            return _carried_out(work, draft, checked, workspace.folder.resolve())
+        except BaseException as broken:
+            _give_up(store, draft, run, broken)
+            raise
+        finally:
+            draft.close()
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What one call of `run_window` is about."""
+
+    store: Store
+    monitor: Monitor
+    window: Window
+    options: Options
+    archive: Archive
+    notebook: NotebookNode
+
+
+def _without_secrets(values: Mapping[str, Scalar], secrets: Mapping[str, str]) -> None:
+    """RunError for a parameter that holds a secret: parameters stand in the page and the store."""
+    for name, value in values.items():
+        if found := leaked(str(value), secrets):
+            raise RunError(
+                f"The parameter {name!r} holds the secret of {', '.join(found)}, and parameters "
+                "are archived. Let the notebook read it from the environment."
+            )
+
+
+def _draft(
+    work: _Work, run: Run, values: Mapping[str, Scalar], secrets: Mapping[str, str]
+) -> Draft:
+    """The page in the making, from before the check on: whatever dies from here on leaves one."""
+    record = Record(
+        run_id=run.run_id,
+        monitor=work.monitor.name,
+        model_id=run.model_id,
+        window={**work.window.to_dict(), "label": work.window.label},
+        revision=run.revision,
+        config_hash=run.config_hash,
+        state="started",
+        started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        rows=run.rows,
+        labels=run.labels,
+        notebook=work.monitor.notebook,
+        parameters=dict(values),
+    )
+    try:
+        return work.archive.begin(record, secrets)
+    except BusyError:
+        raise
+    except MondriftError as error:
+        if run.fresh:
+            work.store.fail_run(run, str(error))
+        raise
+
+
+def _carried_out(work: _Work, draft: Draft, checked: CheckResult, folder: Path) -> Outcome:
+    """The notebook and its page, of a window that has been checked."""
+    store, monitor, run, options = work.store, work.monitor, checked.run, work.options
+    history = store.history(run.model_id, measures=TELLING, whole=True, monitor=run.monitor)
+    draft.note(_with_findings(draft.record, checked, work.window, history))
+    execution = execute(
+        work.notebook, draft.record.parameters, folder=folder,
+        limits=options.limits or monitor.limits, environment=options.environment,
+        progress=options.progress,
+    )  # fmt: skip
+    options.progress("page")
+    return _archive(store, draft, checked, execution, _subtitle(monitor, checked))
+
+
+def _give_up(store: Store, draft: Draft, run: Run, broken: BaseException) -> None:
+    """Tell on a page, and in the store, why a run ended; neither may hide the reason itself."""
+    if draft.published:  # the page is whole; the store hears of it by `reconcile`
+        return
+    error = shareable(_words(broken))
+    with contextlib.suppress(Exception):
+        if store.run(run.run_id).state in ("started", "checked"):
+            store.fail_run(run, error)
+    for words in (error, "The reason held a secret, so it is not shown."):
+        record = _ended(draft, "failed", words)
+        with contextlib.suppress(Exception):
+            draft.write("report.html", failure_page(record))
+            draft.publish(record)
+            return
+
+
+def _words(broken: BaseException) -> str:
+    if isinstance(broken, (SystemExit, KeyboardInterrupt)):
+        return "It was stopped before its end, by a signal or a scheduler's limit."
+    return (
+        str(broken) if isinstance(broken, MondriftError) else f"{type(broken).__name__}: {broken}"
+    )
 
 
 def _takes_run(notebook: Any, where: str) -> bool:
@@ -148,45 +246,22 @@ def _archive(
     return Outcome(checked, page, fresh=True, error=error)
 
 
-def _reconcile(store: Store, archive: Archive, monitor: str) -> None:
-    """Pages of runs whose process died; the store hears of them, too."""
-    for record in archive.reconcile(monitor):
-        try:
-            if store.run(record.run_id).state in ("started", "checked"):
-                store.fail_run(store.run(record.run_id), record.error)
-        except MondriftError:  # another store's archive: the page is there all the same
-            continue
-
-
-def _record(
-    checked: CheckResult,
-    monitor: Monitor,
-    window: Window,
-    values: Mapping[str, Scalar],
-    history: pd.DataFrame,
+def _with_findings(
+    record: Record, checked: CheckResult, window: Window, history: pd.DataFrame
 ) -> Record:
-    run, verdict = checked.run, checked.verdict
+    """The record with what the check has found."""
+    verdict = checked.verdict
     metric = [
         m.statistic
         for m in verdict.comparison.measurements
         if m.measure in DECISIVE and not m.segment and m.statistic == m.statistic
     ]
-    return Record(
-        run_id=run.run_id,
-        monitor=monitor.name,
-        model_id=run.model_id,
+    return replace(
+        record,
         window={**verdict.comparison.current.to_dict(), "label": window.label},
-        revision=run.revision,
-        config_hash=run.config_hash,
-        state="started",
-        started_at=datetime.now(UTC).isoformat(timespec="seconds"),
         status=verdict.status,
         headline=brief(verdict, history=history).headline,
         value=metric[0] if metric else None,
-        rows=run.rows,
-        labels=run.labels,
-        notebook=monitor.notebook,
-        parameters=dict(values),
         versions=dict(verdict.comparison.versions),
     )
 

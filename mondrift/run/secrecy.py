@@ -5,13 +5,19 @@ from __future__ import annotations
 import html
 import json
 import re
+import sys
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 _NAMES = re.compile(
-    r"(?i)(_URL|_DSN|_SECRET|_TOKEN|_API_?KEY|PASSWORD|PASSWD)$|^(PG|REDIS)PASSWORD"
+    r"(?i)(_URL|_URI|_DSN|SECRET|(^|_)TOKEN|(API|ACCESS|SECRET|PRIVATE)_?KEY|_PASS|PASSWORD|PASSWD"
+    r"|PASSPHRASE)$"
 )
+# Folders of people, whoever they are: what follows them tells less than the name.
+_HOMES = re.compile(r"(?<![\w.:/-])(?:/home/|/Users/|[A-Za-z]:\\{1,2}Users\\{1,2})[\w.@+-]+")
+_TOLD = ("/usr", "/usr/local", "/opt")  # paths that are everywhere the same
 _SHORTEST = 4  # shorter ones stand in every text by chance
 
 
@@ -23,7 +29,8 @@ def known_secrets(
     Parameters
     ----------
     settings : {name: value}; pydantic's SecretStr count.
-    environ : variables whose names end like *_URL, *_SECRET, *_TOKEN or *PASSWORD count.
+    environ : variables whose names end like *_URL, *_SECRET, *_TOKEN, *_KEY (an API's, an access,
+        a secret, a private one) or *PASSWORD count.
     urls : further addresses, of which the password counts.
 
     Of an address the password is the secret; of one without a password, what follows the host when
@@ -60,6 +67,36 @@ def _secrets_in(value: str) -> tuple[str, ...]:
         return tuple(dict.fromkeys((parts.password, unquote(parts.password))))
     rest = value.split(parts.netloc, 1)[1].strip("/")
     return (rest,) if parts.scheme in ("http", "https") and len(rest) >= 16 else ()
+
+
+def places(*folders: Path) -> tuple[str, ...]:
+    """Paths that tell of this machine and its user: `folders`, the home, where Python lives.
+
+    Longest first, so that none is cut short by one that it lies in.
+    """
+    homes = (Path.home(), Path(sys.prefix), Path(sys.base_prefix), Path(__file__).parents[2])
+    found = {str(each) for folder in (*folders, *homes) for each in (folder, folder.resolve())}
+    telling = (each for each in found if len(Path(each).parts) > 1 and each not in _TOLD)
+    return tuple(sorted(telling, key=len, reverse=True))
+
+
+def without_places(value: Any, hidden: Iterable[str]) -> Any:
+    """A JSON-valid value with "…" for each of the paths, and for the home of any user.
+
+    >>> without_places({"x": ["/srv/shop/rows.csv", "/home/ann/a", "a/home/b"]}, ["/srv/shop"])
+    {'x': ['…/rows.csv', '…/a', 'a/home/b']}
+    """
+    hidden = tuple(hidden)
+    if isinstance(value, str):
+        for each in hidden:
+            if each in value:
+                value = re.sub(rf"(?<![\w.-]){re.escape(each)}(?![\w-])", "…", value)
+        return _HOMES.sub("…", value)
+    if isinstance(value, Mapping):
+        return {key: without_places(each, hidden) for key, each in value.items()}
+    if isinstance(value, list):
+        return [without_places(each, hidden) for each in value]
+    return value
 
 
 def leaked(text: str, secrets: Mapping[str, str]) -> tuple[str, ...]:

@@ -75,6 +75,13 @@ class Ledger:
         """Mark a run as failed; what its check has stored stays."""
         return runs.fail(self._db, run, error)
 
+    def runs_left_open(self, monitor: str, archived: Sequence[str] = ()) -> tuple[Run, ...]:
+        """Runs of a monitor that stand at "started", and those of `archived` (ids) at "checked".
+
+        Asked while holding `running(monitor)`, they are what a killed process has left.
+        """
+        return runs.left_open(self._db, monitor, archived)
+
     def run(self, run_id: str) -> Run:
         """The run; ModelError when it is not known."""
         return runs.get(self._db, run_id)

@@ -193,6 +193,18 @@ def to_frame(
         return pd.DataFrame([tuple(row) for row in rows], columns=list(rows.keys()))
 
 
+def left_open(db: Database, monitor: str, archived: Sequence[str]) -> tuple[Run, ...]:
+    """Runs of a monitor that still stand at "started", and those of `archived` at "checked"."""
+    query = select(runs.c.run_id).where(
+        runs.c.monitor == monitor,
+        (runs.c.state == "started")
+        | ((runs.c.state == "checked") & runs.c.run_id.in_(list(archived))),
+    )
+    with told(db.engine), db.engine.connect() as connection:
+        found = connection.execute(query.order_by(runs.c.run_id)).scalars().all()
+        return tuple(_get(connection, run_id) for run_id in found)
+
+
 def _bounds(window: Window | tuple[datetime, datetime]) -> tuple[datetime, datetime]:
     start, end = (window.start, window.end) if isinstance(window, Window) else window
     if start is None or end is None:
