@@ -112,3 +112,34 @@ def test_status_says_how_the_cache_did(env: dict[str, str]) -> None:
     told = json.loads(call("status", "--json", env=env).output)["cache"]
     assert told["misses"] >= 1
     assert "look-ups" in call("status", env=env).output
+
+
+def test_waiting_labels_and_ages_are_listed(env: dict[str, str]) -> None:
+    with Store.open(env["DATABASE_URL"]) as store:
+        schema = Schema(timestamp="at", prediction="x", target="y", kinds={"y": "numeric"})
+        store.register_model("prices", schema, task="regression")
+        rows = _rows().drop(columns="y").assign(id=[f"r{i}" for i in range(N)])
+        store.log("prices", rows)
+    labels = pd.DataFrame({"id": ["r0", "r1", "gone"], "value": [1.5, 2.5, 3.5]})
+    labels.assign(received_at="2024-01-03T00:00Z").to_csv("labels.csv", index=False)
+    told = call("label", "prices", "labels.csv", env=env).output
+    assert "2 stored" in told
+    assert "labels of unknown ids wait for their prediction: mondrift labels waiting prices" in told
+    assert (
+        "1 ids have labels without a prediction" in call("model", "show", "prices", env=env).output
+    )
+    waiting = json.loads(call("labels", "waiting", "prices", "--json", env=env).output)
+    assert [(each["id"], each["value"]) for each in waiting] == [("gone", 3.5)]
+    window = ["labels", "ages", "prices", "2024-01-01T00:00Z", "2024-01-02T00:00Z"]
+    ages = json.loads(call(*window, "--json", env=env).output)
+    assert [(a["days"], a["rows"], a["labelled"]) for a in ages] == [
+        (1, N, 0),
+        (7, N, 2),
+        (30, N, 2),
+    ]
+    before = json.loads(call(*window, "--as-of", "2024-01-02T12:00Z", "--json", env=env).output)
+    assert [(each["rows"], each["labelled"]) for each in before] == [(721, 0), (0, 0), (0, 0)]
+    assert "no label of 'shop' waits" in call("labels", "waiting", "shop", env=env).output
+    wrong = call("labels", "ages", "prices", "2024-01-01", "2024-01-02", env=env)
+    assert wrong.exit_code == 2
+    assert "'2024-01-01' names no time zone; add Z for UTC" in wrong.output

@@ -17,6 +17,7 @@ from mondrift.cli.alerts import alerts
 from mondrift.cli.archive import archive
 from mondrift.cli.compare import compare
 from mondrift.cli.ingest import label, log
+from mondrift.cli.labels import labels
 from mondrift.cli.models import baseline, model
 from mondrift.cli.monitors import check, run
 from mondrift.cli.plans import monitors
@@ -61,7 +62,7 @@ def main() -> None:
 
 for _command in (
     *(demo, init, compare, check, run, schedule, monitors, alerts, archive),
-    *(model, log, label, quarantine, baseline, up, down, status),
+    *(model, log, label, labels, quarantine, baseline, up, down, status),
     *(db, retention, backup, restore, config, lab),
 ):
     main.add_command(_command)

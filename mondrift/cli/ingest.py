@@ -62,6 +62,9 @@ def label(model_id: str, file: Path, zone: str | None, as_json: bool) -> None:
     with opened_store() as store, _shown("label", model_id, file, zone) as told:
         done = label_file(store, model_id, file, zone=zone, told=told, waiting=_waiting)
     _answer(done, model_id, as_json=as_json)
+    if done.counts.get("unknown") and not as_json:
+        look = shlex.join(["mondrift", "labels", "waiting", model_id])
+        click.echo(f"labels of unknown ids wait for their prediction: {look}")
 
 
 @contextmanager

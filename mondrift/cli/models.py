@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from mondrift.cli.moments import moment
 from mondrift.cli.output import as_json, opened_store, show_frame, show_json
 
 
@@ -43,6 +44,7 @@ def model_show(model_id: str, as_json: bool) -> None:
     """
     with opened_store() as store:
         found, standing = store.model(model_id), store.alert_counts(model_id)
+        waiting = store.waiting_ids(model_id)
     schema = found.schema
     if as_json:
         show_json(
@@ -53,6 +55,7 @@ def model_show(model_id: str, as_json: bool) -> None:
                 "schema_version": found.schema_version,
                 "schema": schema.to_dict(),
                 "alerts": standing.to_dict("records"),
+                "waiting_labels": waiting,
             }
         )
         return
@@ -67,6 +70,10 @@ def model_show(model_id: str, as_json: bool) -> None:
         click.echo(f"  {name:<24} {schema.role(name):<12} {kind}{note}")
     for each in standing.itertuples():
         click.echo(f"{each.severity}: {each.open} incidents open, {each.alerts} alerts so far")
+    if waiting:
+        click.echo(
+            f"{waiting:,} ids have labels without a prediction: mondrift labels waiting {model_id}"
+        )
 
 
 @click.group()
@@ -77,7 +84,7 @@ def baseline() -> None:
 @baseline.command("register")
 @click.argument("model_id")
 @click.argument("file", type=click.Path(path_type=Path), required=False)
-@click.option("--window", "windows", multiple=True, nargs=2, metavar="START END",
+@click.option("--window", "windows", multiple=True, nargs=2, type=moment, metavar="START END",
               help="Rows of the store, in ISO 8601 with a time zone; repeatable.")  # fmt: skip
 @click.option("--name", default="", help="What people call it.")
 @click.option("--zone", default="", help="Time zone of timestamps in the file that name none.")
@@ -85,7 +92,7 @@ def baseline() -> None:
 def baseline_register(
     model_id: str,
     file: Path | None,
-    windows: tuple[tuple[str, str], ...],
+    windows: tuple[tuple[datetime, datetime], ...],
     name: str,
     zone: str,
     as_json: bool,
@@ -105,8 +112,7 @@ def baseline_register(
         raise click.UsageError("Give either a FILE or --window START END (once or more).")
     with opened_store() as store:
         if file is None:
-            spans = [(_moment(start), _moment(end)) for start, end in windows]
-            made = store.register_baseline(model_id, spans, name=name)
+            made = store.register_baseline(model_id, windows, name=name)
         else:
             timestamp = store.model(model_id).schema.timestamp
             made = store.register_baseline(model_id, _reference(file, timestamp, zone), name=name)
@@ -128,20 +134,6 @@ def _reference(file: Path, timestamp: str | None, zone: str) -> Any:
         return json.loads(file.read_text())
     except (OSError, ValueError) as error:
         raise InputError(f"{file} cannot be read as JSON: {error}.") from None
-
-
-def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise click.BadParameter(
-            f"{text!r} is no time; write it like 2013-01-21T05:00Z", param_hint="--window"
-        ) from None
-    if moment.tzinfo is None:
-        raise click.BadParameter(
-            f"{text!r} names no time zone; add Z for UTC", param_hint="--window"
-        )
-    return moment
 
 
 @baseline.command("list")
