@@ -16,7 +16,7 @@ Imports only go down:
     3  window kinds matching schema rows measurement histogram privacy unlabelled evidence
        dependence performance estimates comparison comparing null policy finding drift quality
        degradation expected labelling learned verdict diagnosis wording severity alert incident
-       playbook exhibits briefing report
+       playbook exhibits briefing particulars answer appraisal report
                                                     the spine, in the order of the path
     2  charts/ page/     pictures: tidy frame in, chart or markup out
     1  measures/ metrics/ detectors/                numbers
@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mondrift import charts
+    from mondrift.appraisal import appraise
     from mondrift.briefing import brief
     from mondrift.comparing import compare
     from mondrift.comparison import Comparison
@@ -64,6 +65,7 @@ __all__ = [
     "Verdict",
     "VerdictError",
     "Window",
+    "appraise",
     "brief",
     "calendar_matched",
     "charts",
@@ -90,6 +92,7 @@ _HOMES = {
     "Verdict": "verdict",
     "VerdictError": "errors",
     "Window": "window",
+    "appraise": "appraisal",
     "brief": "briefing",
     "calendar_matched": "matching",
     "chunk": "window",

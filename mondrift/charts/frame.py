@@ -14,6 +14,8 @@ from mondrift.errors import ColumnError, InputError
 STATUSES = tuple(theme.WORDS)
 JUDGED = "isValid(datum.status)"
 """What holds for a row of data that has a status."""
+SHORT = 365
+"""Windows over fewer days are dated without the year: no day stands there twice."""
 MAX_TICKS = 26
 """Above so many windows, ticks stand at round dates instead."""
 
@@ -135,7 +137,8 @@ def time_axis(rows: pd.DataFrame, padding: int = 0, field: str = "window_start")
     axis = alt.Axis(title="start of window")
     if len(starts) <= MAX_TICKS:
         days = all(len(when(start)) == len("2013-04-22") for start in starts)
-        years = "" if len({start[:4] for start in starts}) == 1 else " %Y"
+        days_apart = (pd.Timestamp(starts[-1]) - pd.Timestamp(starts[0])).days
+        years = "" if days_apart < SHORT else " %Y"
         axis = alt.Axis(
             title="start of window",
             values=[_tick(start) for start in starts],

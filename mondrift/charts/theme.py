@@ -114,7 +114,10 @@ def config() -> dict[str, Any]:
             "symbolSize": 110,
             "offset": 4,
         },
-        "title": {"color": INK.light, "anchor": "start", "fontSize": 14, "fontWeight": 600},
+        "title": {
+            **{"color": INK.light, "anchor": "start", "fontSize": 14, "fontWeight": 600},
+            **{"subtitleColor": MUTED.light, "subtitleFontSize": 12, "subtitlePadding": 5},
+        },
         "text": {"color": INK.light},
         "rule": {"color": MUTED.light},
         "mark": {"color": CURRENT.light},

@@ -26,7 +26,8 @@ SPINE = (
     *("comparison", "comparing", "null", "policy", "finding", "drift", "quality", "degradation"),
     *("expected", "labelling", "learned", "verdict"),
     *("diagnosis", "wording"),
-    *("severity", "alert", "incident", "playbook", "exhibits", "briefing", "report"),
+    *("severity", "alert", "incident", "playbook", "exhibits", "briefing", "particulars", "answer"),
+    *("appraisal", "report"),
 )
 FLOORS = (
     ("errors",),
