@@ -109,12 +109,17 @@ def metrics(verdict: Verdict) -> View:
         if each.family == "performance" and not each.segment
     ]  # fmt: skip
     names = ("metric", "reference", "current", "from", "to", "n", "note")
-    return View((Table(names, tuple(lines), "Metrics with their 95 % intervals"),))
+    assumed = {
+        m.detail["assumes"] for m in verdict.comparison.measurements if "assumes" in m.detail
+    }
+    note = "".join(f"An estimate {each}." for each in sorted(assumed))
+    return View((Table(names, tuple(lines), "Metrics with their 95 % intervals", note),))
 
 
 def _noted(each: Measurement) -> str:
-    """Its reason, and what an estimate assumes."""
-    return "; ".join(filter(None, (each.reason, each.detail.get("assumes", ""))))
+    """Its reason, and in short what an estimate assumes."""
+    assumes = each.detail.get("assumes", "").partition(":")[0]
+    return "; ".join(filter(None, (each.reason, assumes)))
 
 
 def segments(verdict: Verdict) -> View:
@@ -251,10 +256,12 @@ def _estimated(verdict: Verdict) -> list[Any]:
     found = estimate_of(verdict.comparison, verdict.policy)
     if found is None:
         return []
-    name, value, before = spoken(found)
-    reference = f"{before} in the reference; " if before else ""
-    status = next((f.status for f in verdict.findings if f.check == found.measure), None)
-    return [Figure(f"{name}, estimated", value, reference + found.detail["assumes"], status)]
+    said = spoken(found)
+    reference = f"{said.before} in the reference" if said.before else ""
+    note = "; ".join(filter(None, (said.band, reference, found.detail["assumes"])))
+    judged = next((f.status for f in verdict.findings if f.check == found.measure), None)
+    status = "warning" if judged == "warning" else None  # without labels nothing is known to be ok
+    return [Figure(f"{said.name}, estimated", said.value, note, status)]
 
 
 def _rates_now(verdict: Verdict, rows: pd.DataFrame | None) -> tuple[Any, ...]:

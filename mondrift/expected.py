@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from mondrift.comparison import Comparison
 from mondrift.finding import Finding, found
@@ -55,14 +56,28 @@ def estimate_of(comparison: Comparison, policy: Policy) -> Measurement | None:
     return None
 
 
-def spoken(found: Measurement) -> tuple[str, str, str]:
-    """The metric's name, the estimate with its band, and the reference's value, for people."""
+class Spoken(NamedTuple):
+    """An estimate for people: `band` is "" without one, `before` is the reference's value or ""."""
+
+    name: str
+    value: str
+    band: str
+    before: str
+
+    @property
+    def whole(self) -> str:
+        """The value and its band."""
+        return f"{self.value} {self.band}".strip()
+
+
+def spoken(found: Measurement) -> Spoken:
+    """A judged estimate in words."""
     name, shown = _FORMS[found.measure]
-    value = shown(found.statistic)
+    band = ""
     if found.low is not None and found.high is not None:
-        value += f" [{shown(found.low)} to {shown(found.high)}]"
+        band = f"[{shown(found.low)} to {shown(found.high)}]"
     before = found.detail.get("reference")
-    return name, value, "" if before is None else shown(before)
+    return Spoken(name, shown(found.statistic), band, "" if before is None else shown(before))
 
 
 def _judge(comparison: Comparison, each: Measurement, policy: Policy) -> tuple[Status, str]:
@@ -71,11 +86,11 @@ def _judge(comparison: Comparison, each: Measurement, policy: Policy) -> tuple[S
         metric = STAND_INS[each.measure]
         return "ok", f"{_percent(share)} of rows are labelled: {metric} itself is judged"
     accuracy = each.measure == "estimated_accuracy"
-    name, value, reference = spoken(each)
+    said = spoken(each)
     tolerated = policy.accuracy_drop if accuracy else policy.error_rise
     unsure = _unsure(each, tolerated, policy)
     if unsure:
-        return "inconclusive", f"{name} cannot be estimated: {unsure}"
+        return "inconclusive", f"{said.name} cannot be estimated: {unsure}"
     assert each.low is not None and each.high is not None  # `_unsure` has looked
     before, now = each.detail["reference"], each.statistic
     if accuracy:
@@ -84,13 +99,13 @@ def _judge(comparison: Comparison, each: Measurement, policy: Policy) -> tuple[S
     else:
         worse, certain = now / before - 1, each.low > each.detail["reference_high"]
         verb, by = "risen", _percent(worse)
-    moved = f"{reference} to {value}"
+    moved = f"{said.before} to {said.whole}"
     if worse > tolerated + 1e-12 and certain:
         return "warning", (
-            f"{name} is estimated to have {verb} by {by} ({moved}); {each.detail['assumes']}"
+            f"{said.name} is estimated to have {verb} by {by} ({moved}); {each.detail['assumes']}"
         )
     why = "what chance explains" if worse > tolerated else "what is tolerated"
-    return "ok", f"{name} is estimated within {why}: {moved}"
+    return "ok", f"{said.name} is estimated within {why}: {moved}"
 
 
 def _unsure(each: Measurement, tolerated: float, policy: Policy) -> str:

@@ -254,11 +254,10 @@ def estimated(verdict: Verdict) -> str:
     found = estimate_of(verdict.comparison, verdict.policy)
     if found is None:
         return ""
-    name, value, before = spoken(found)
-    reference = f", {before} in the reference" if before else ""
-    return (
-        f"Until labels come, {name} is estimated at {value}{reference}; {found.detail['assumes']}."
-    )
+    said = spoken(found)
+    reference = f", {said.before} in the reference" if said.before else ""
+    told = f"Until labels come, {said.name} is estimated at {said.whole}{reference}"
+    return f"{told}; {found.detail['assumes']}."
 
 
 def guess(verdict: Verdict) -> str:
@@ -266,8 +265,8 @@ def guess(verdict: Verdict) -> str:
     found = estimate_of(verdict.comparison, verdict.policy)
     if found is None:
         return ""
-    name, value, _ = spoken(found)
-    return f"; {name} is estimated at {value}, blind to concept drift"
+    said = spoken(found)
+    return f"; {said.name} is estimated at {said.whole}, blind to concept drift"
 
 
 def since(began: datetime, now: datetime) -> str:

@@ -13,6 +13,7 @@ from mondrift.exhibits import figures, metrics
 from mondrift.expected import expected
 from mondrift.policy import Policy
 from mondrift.wording import estimated
+from tests import flights
 from tests.test_estimates import PRICED, SCORED, priced, scored
 
 
@@ -138,6 +139,14 @@ def test_people_read_the_assumption_beside_the_number(shifted: Verdict) -> None:
         assert "assumes P(label | score) unchanged" in told
     assert number in estimated(shifted).replace("\u00a0", " ")
     assert "accuracy, estimated" in str(figures(shifted).sections)
+
+
+def test_in_the_flights_of_april_it_was_blind_to_what_labels_showed() -> None:
+    before, after = (flights.verdict(flights.APRIL, labels=known) for known in (False, True))
+    assert finding(before).status == "ok"
+    estimate = finding(before).statistic
+    assert estimate == finding(after).statistic > 0.8  # the scores promise a better week
+    assert next(f for f in after.findings if f.check == "accuracy").statistic < 0.65
 
 
 def test_the_headline_says_what_is_estimated_while_labels_are_missing(shifted: Verdict) -> None:
