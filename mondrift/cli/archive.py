@@ -1,12 +1,18 @@
-"""The folder of reports: archive index."""
+"""The folder of reports: archive index, prune."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from mondrift.cli.output import reports_option
+from mondrift.cli.output import as_json, reports_option, show_json
+
+if TYPE_CHECKING:
+    from mondrift.run.archive import Archive
+    from mondrift.run.keeping import Keeping
+    from mondrift.run.pruning import Pruned
 
 
 @click.group()
@@ -23,7 +29,83 @@ def archive_index(reports: Path | None) -> None:
     Example:
       mondrift archive index
     """
+    from mondrift.run.pruning import clear
+
+    found = _archive(reports)
+    clear(found)
+    click.echo(found.index())
+
+
+@archive.command("prune")
+@click.argument("monitor", required=False)
+@click.option("--keep", metavar="90d",
+              help="How long, whatever the monitors' files say: 90d, 12w, 6m, 1y.")  # fmt: skip
+@click.option("--keep-alarms", metavar="1y", help="The same for runs that alarmed or failed.")
+@click.option("--dry-run", is_flag=True, help="Only say what would go.")
+@reports_option
+@as_json
+def archive_prune(
+    monitor: str | None, keep: str | None, keep_alarms: str | None, dry_run: bool,
+    reports: Path | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Remove old reports: after 90 days, of runs that alarmed or failed after a year.
+
+    A monitor's file says otherwise under `retention:`. What was measured stays in the store. Kept
+    in any case: the last finished run of each monitor, and the newest revision of a window as long
+    as an older one is kept. A small page stays where a report was.
+
+    \b
+    Example:
+      mondrift archive prune --dry-run
+      mondrift archive prune flights_weekly --keep 30d
+    """
+    from datetime import UTC, datetime
+
+    from mondrift.run.pruning import prune
+
+    found = _archive(reports)
+    keeping = _keeping(found, keep, keep_alarms)
+    gone = prune(found, keeping, datetime.now(UTC), monitor=monitor, dry_run=dry_run)
+    if as_json:
+        show_json([_line(each) for each in gone])
+        return
+    for each in gone:
+        line = _line(each)
+        click.echo(f"{line['monitor']}  {line['window']}  {line['status']}  {line['run_id']}")
+    word = "would go" if dry_run else "gone"
+    freed = sum(each.freed for each in gone) / 1e6
+    click.echo(f"{len(gone)} reports {word}, {freed:.1f} MB")
+
+
+def _archive(reports: Path | None) -> Archive:
     from mondrift.run.archive import Archive
     from mondrift.run.workspace import Workspace
 
-    click.echo(Archive(Workspace(Path(), reports).reports).index())
+    return Archive(Workspace(Path(), reports).reports)
+
+
+def _keeping(archive: Archive, keep: str | None, alarms: str | None) -> dict[str, Keeping]:
+    """{monitor: how long}: what the command line says, then the files, then what is built in."""
+    from mondrift.run.keeping import Keeping
+    from mondrift.run.plan import load_monitors
+    from mondrift.run.workspace import Workspace
+
+    said = {name: text for name, text in (("reports", keep), ("alarms", alarms)) if text}
+    folder = Workspace(Path()).monitors
+    plans = load_monitors(folder) if folder.is_dir() else {}
+    kept = {each.monitor: Keeping() for each in archive.records()}
+    kept |= {name: plan.retention for name, plan in plans.items()}
+    return {name: each.changed(said) for name, each in kept.items()} if said else kept
+
+
+def _line(each: Pruned) -> dict[str, str | int]:
+    record = each.record
+    return {
+        "monitor": record.monitor,
+        "run_id": record.run_id,
+        "window": str(record.window.get("label") or record.window.get("start")),
+        "revision": record.revision,
+        "status": "failed" if record.state == "failed" else record.status,
+        "made": record.finished_at or record.started_at,
+        "bytes": each.freed,
+    }

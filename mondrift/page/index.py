@@ -2,7 +2,8 @@
 
 Static: built from records, no request. The rows are JSON in the page and drawn by `index.js`; the
 newest stand in the markup as well, for readers without JavaScript. A filtered view is a permalink
-(`index.html#monitor=…&status=…&q=…`).
+(`index.html#monitor=…&status=…&q=…`). Runs whose reports were removed are shown when asked for
+(`&pruned=1`).
 """
 
 from __future__ import annotations
@@ -28,8 +29,10 @@ STRIP = 26
 class IndexRun:
     """One line of the index.
 
-    `run_id` sorts by time; `href` is relative to the index; `start` and `end` of the window and
-    `headline` are shown as they are; `value` is what the monitor's sparkline follows (None: gap).
+    Lines are sorted by `start`, then `run_id`; `href` is relative to the index; `label` says which
+    window it was, without one `start` and `end` are shown as they are; `value` is what the
+    monitor's sparkline follows (None: gap).
+    `pruned`: the report was removed, what `href` leads to says so.
     """
 
     run_id: str
@@ -40,6 +43,13 @@ class IndexRun:
     status: str
     headline: str
     value: float | None = None
+    pruned: bool = False
+    label: str = ""
+
+    @property
+    def window(self) -> str:
+        """The window in words."""
+        return self.label or (f"{self.start} to {self.end}" if self.end else self.start)
 
     def __post_init__(self) -> None:
         checked_status(self.status)
@@ -56,7 +66,8 @@ def index_page(title: str, runs: Iterable[IndexRun]) -> str:
     >>> "No runs yet" in index_page("Reports", [])
     True
     """
-    newest = sorted(runs, key=attrgetter("start", "run_id"), reverse=True)
+    every = sorted(runs, key=attrgetter("start", "run_id"), reverse=True)
+    newest = [run for run in every if not run.pruned]
     script = asset("index.js").strip()
     return (
         environment()
@@ -65,9 +76,10 @@ def index_page(title: str, runs: Iterable[IndexRun]) -> str:
             title=title,
             runs=newest[:SHOWN],
             total=len(newest),
+            pruned=len(every) - len(newest),
             monitors=_monitors(newest),
             statuses={word: STATUS_WORDS[word] for word in STATUS_WORDS if word != "skipped"},
-            data=inert_json([_line(run) for run in newest]),
+            data=inert_json([_line(run) for run in every]),
             words=inert_json(STATUS_WORDS),
             script=Markup(script),  # noqa: S704  ours
             policy=policy([digest(script)]),
@@ -77,7 +89,8 @@ def index_page(title: str, runs: Iterable[IndexRun]) -> str:
 
 
 def _line(run: IndexRun) -> list[str]:
-    return [run.monitor, run.start, run.end, run.status, run.headline, run.href]
+    line = [run.monitor, run.window, run.status, run.headline, run.href]
+    return [*line, "pruned"] if run.pruned else line
 
 
 def _monitors(newest: Sequence[IndexRun]) -> list[dict[str, object]]:

@@ -5,6 +5,8 @@
     reports/<monitor>/<run-id>/run.json        what was run, for which window, how it ended
                                report.html metrics.json notebook.ipynb
 
+Of a run that was pruned a small `report.html` is left, for links in old messages.
+
 A run whose folder begins with a full stop has not ended: its process holds `lock` in it, or died.
 Success is read from `run.json` (`state: finished`) and from nothing else.
 """
@@ -15,20 +17,23 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Any, Literal, get_args
 
 from mondrift import whole
 from mondrift.errors import BusyError, RunError
+from mondrift.policy import Status
 from mondrift.report import IndexRun, index_page
 from mondrift.run.secrecy import leaked
 
 State = Literal["started", "finished", "failed"]
 RUNS, INDEX, RUN = "runs.jsonl", "index.html", "run.json"
 _LOCK = "lock"
+_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,200}")  # a folder's, nowhere but in the archive
 CRASHED = "The process that made this report ended in the middle of it."
 
 
@@ -54,6 +59,20 @@ class Record:
     notebook: str = ""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
+    pruned_at: str = ""
+
+    def __post_init__(self) -> None:
+        names = (self.monitor, self.run_id)
+        if not all(isinstance(name, str) and _NAME.fullmatch(name) for name in names):
+            raise RunError(f"{names!r} are no names of a monitor and a run.")
+        texts = (self.status, self.headline, self.error, self.finished_at, self.pruned_at)
+        value = 0.0 if self.value is None else self.value
+        if (
+            not all(isinstance(each, str) for each in texts)
+            or not isinstance(self.window, Mapping)
+            or not isinstance(value, int | float)
+        ):
+            raise RunError(f"The record of run {self.run_id!r} cannot be read.")
 
     @property
     def report(self) -> str:
@@ -67,8 +86,7 @@ class Record:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Record:
         """The record that was written; keys of a later version are left out."""
-        known = {each.name for each in fields(cls)}
-        return cls(**{key: value for key, value in data.items() if key in known})
+        return cls(**{key: value for key, value in data.items() if key in cls.__match_args__})
 
 
 class Draft:
@@ -162,16 +180,15 @@ class Archive:
         return _read(folder / RUN) if (folder / "report.html").exists() else None
 
     def records(self) -> tuple[Record, ...]:
-        """The last record of every run whose folder is still there, in the order of their ids."""
+        """The last record of every run, pruned ones too, in the order of their ids."""
         try:
-            lines = (self.folder / RUNS).read_text(encoding="utf-8").splitlines()
+            text = (self.folder / RUNS).read_text(encoding="utf-8", errors="replace")
         except FileNotFoundError:
             return ()
         last: dict[tuple[str, str], Record] = {}
-        for line in lines:
-            try:
-                record = Record.from_dict(json.loads(line))
-            except (ValueError, TypeError):  # a line cut short by a full disk
+        for line in text.split("\n"):
+            record = _record(line)
+            if record is None:  # cut short by a full disk, or not ours
                 continue
             last[record.monitor, record.run_id] = record
         return tuple(last[key] for key in sorted(last))
@@ -256,16 +273,19 @@ class Archive:
 
 def index_run(record: Record) -> IndexRun:
     """A record as a line of the index."""
-    start, end = (str(record.window.get(name) or "")[:10] for name in ("start", "end"))
+    start, end, label = (str(record.window.get(name) or "") for name in ("start", "end", "label"))
+    status = "failed" if record.state == "failed" else record.status
     return IndexRun(
         run_id=record.run_id,
         monitor=record.monitor,
         href=record.report,
         start=start,
         end=end,
-        status="failed" if record.state == "failed" else record.status,
+        status=status if status in ("failed", *get_args(Status)) else "inconclusive",
         headline=record.headline if record.state == "finished" else record.error,
         value=record.value,
+        pruned=bool(record.pruned_at),
+        label=label,
     )
 
 
@@ -295,8 +315,16 @@ def write_whole(path: Path, text: str) -> None:
 def _read(path: Path) -> Record | None:
     """The record in a `run.json`; None when there is none that can be read."""
     try:
-        return Record.from_dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        return _record(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def _record(text: str) -> Record | None:
+    try:
+        found = json.loads(text)
+        return Record.from_dict(found) if isinstance(found, dict) else None
+    except (ValueError, TypeError, RecursionError, RunError):
         return None
 
 

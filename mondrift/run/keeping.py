@@ -63,8 +63,19 @@ class Keeping:
                 f"{nearest(unknown[0], _KEYS)}"
             )
         read = {name: _named(name, value) for name, value in given.items()}
-        reports = read.get("reports", cls.reports)
-        return cls(reports, read.get("alarms", max(cls.alarms, reports)))
+        alarms = read.get("alarms", max(cls.alarms, read.get("reports", cls.reports)))
+        return cls(read.get("reports", min(cls.reports, alarms)), alarms)
+
+    def changed(self, given: Mapping[str, str]) -> Keeping:
+        """This, but for what `given` says; `alarms` grows with `reports`.
+
+        >>> Keeping().changed({"reports": "2y"}).alarms.days
+        730
+        """
+        said = Keeping.from_mapping(given)
+        reports = said.reports if "reports" in given else self.reports
+        alarms = said.alarms if "alarms" in given else max(self.alarms, reports)
+        return Keeping(reports, alarms)
 
 
 def _named(name: str, value: object) -> timedelta:

@@ -9,8 +9,9 @@
   const more = document.querySelector(".more");
   const output = form.querySelector("output");
   const PAGE = 100;
-  const [MONITOR, START, END, STATUS, HEADLINE, HREF] = [0, 1, 2, 3, 4, 5];
-  const texts = rows.map((r) => `${r[MONITOR]} ${r[START]} ${r[END]} ${words[r[STATUS]]} ${r[HEADLINE]}`.toLowerCase());
+  const [MONITOR, WINDOW, STATUS, HEADLINE, HREF, PRUNED] = [0, 1, 2, 3, 4, 5];
+  const kept = rows.filter((r) => !r[PRUNED]).length;
+  const texts = rows.map((r) => `${r[MONITOR]} ${r[WINDOW]} ${words[r[STATUS]]} ${r[HEADLINE]}`.toLowerCase());
   let found = [];
   let shown = 0;
 
@@ -19,9 +20,13 @@
     const tr = document.createElement("tr");
     const link = document.createElement("a");
     link.href = r[HREF];
-    link.textContent = r[END] ? `${r[START]} to ${r[END]}` : r[START];
+    link.textContent = r[WINDOW];
     const badge = badges.querySelector(`[data-status="${r[STATUS]}"]`).cloneNode(true);
     tr.append(cell(link), cell(badge), cell(r[HEADLINE]), cell(r[MONITOR]));
+    if (r[PRUNED]) {
+      tr.className = "pruned";
+      tr.children[2].append(" (report removed)");
+    }
     return tr;
   };
   const extend = () => {
@@ -33,8 +38,10 @@
     const wanted = form.elements.q.value.trim().toLowerCase().split(/\s+/).filter(Boolean);
     const monitor = form.elements.monitor.value;
     const status = form.elements.status.value;
+    const pruned = form.elements.pruned?.checked ?? false;
     found = [];
     for (let i = 0; i < rows.length; i += 1) {
+      if (rows[i][PRUNED] && !pruned) continue;
       if (monitor && rows[i][MONITOR] !== monitor) continue;
       if (status && rows[i][STATUS] !== status) continue;
       if (wanted.every((word) => texts[i].includes(word))) found.push(i);
@@ -42,12 +49,13 @@
     body.replaceChildren();
     shown = 0;
     extend();
-    const all = found.length === rows.length;
-    output.value = all ? "" : `${found.length.toLocaleString("en")} of ${rows.length.toLocaleString("en")} runs`;
+    const all = pruned ? rows.length : kept;
+    output.value = found.length === all ? "" : `${found.length.toLocaleString("en")} of ${all.toLocaleString("en")} runs`;
   };
   const fromLink = () => {
     const link = new URLSearchParams(location.hash.slice(1));
     for (const name of ["q", "monitor", "status"]) form.elements[name].value = link.get(name) ?? "";
+    if (form.elements.pruned) form.elements.pruned.checked = link.has("pruned");
     filter();
   };
   form.addEventListener("input", () => {
@@ -55,6 +63,7 @@
     for (const name of ["q", "monitor", "status"]) {
       if (form.elements[name].value) link.set(name, form.elements[name].value);
     }
+    if (form.elements.pruned?.checked) link.set("pruned", "1");
     history.replaceState(null, "", `#${link}`);
     filter();
   });
