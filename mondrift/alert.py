@@ -177,6 +177,7 @@ def _performance(verdict: Verdict, diagnosis: Diagnosis, _: AlertRules) -> _Draf
         sentences=(
             *wording.harmed(performance),
             wording.segments(verdict),
+            wording.slices(verdict),
             wording.outcomes(verdict.comparison, diagnosis),
             wording.ranking(verdict.comparison),
             *wording.explanation(verdict, diagnosis),

@@ -116,6 +116,10 @@ class Briefing(View):
         """The metric that decides, in each segment, where it got worse most first."""
         return exhibits.segments(self.verdict)
 
+    def slices(self) -> View:
+        """Where a search over every feature found the model worse, the largest change first."""
+        return exhibits.slices(self.verdict)
+
     def quality(self) -> View:
         """What changed in the state of the values."""
         return exhibits.quality(self.verdict)

@@ -23,6 +23,7 @@ from mondrift.performance import performance
 from mondrift.privacy import without_names, without_values
 from mondrift.rows import Rows, read
 from mondrift.schema import COMPARED, Schema
+from mondrift.slices import slices
 from mondrift.summaries import Summaries
 
 _THREADED = 200_000  # rows above which threads pay
@@ -127,6 +128,8 @@ def _compared(
         if rows is not None and others is not None:
             measurements += performance(rows, others, pair.segment, seed, pair.clusters)
             measurements += estimates(rows, others, seed) if pair is whole else []
+        if pair is whole and isinstance(before, Rows) and isinstance(after, Rows):
+            measurements += slices(before, after)
         measurements.append(_volume(pair))
     return Comparison(
         reference=before.window,

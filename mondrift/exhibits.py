@@ -144,6 +144,27 @@ def segments(verdict: Verdict) -> View:
     return View((Table(names, tuple(lines), title),))
 
 
+def slices(verdict: Verdict) -> View:
+    """Where the search over every feature found the model worse, the largest change first."""
+    from mondrift.page.sections import Table, Text
+
+    found = [m for m in verdict.comparison.measurements if m.measure.startswith("slice_")]
+    if not found:
+        return View((Text("No part of the window stands out as worse than in the reference."),))
+    lines = [
+        (each.segment, _plain(each.detail["reference"]), _plain(each.statistic), _plain(each.low),
+         _plain(each.high), each.n_current, _plain(each.detail["adjusted"]))
+        for each in found
+    ]  # fmt: skip
+    names = ("where", "reference", "current", "from", "to", "n", "adjusted p")
+    name = METRICS[found[0].measure.removeprefix("slice_")].label
+    note = (
+        "Every category and every quarter of every number was looked at; p-values are corrected "
+        "for that (Holm). Told, not judged."
+    )
+    return View((Table(names, tuple(lines), f"Where {name} got worse most", note),))
+
+
 def quality(verdict: Verdict) -> View:
     """What changed in the state of the values; one sentence when nothing did."""
     from mondrift.page.sections import Status, Table, Text

@@ -105,6 +105,25 @@ def segments(verdict: Verdict) -> str:
     return f"It {'rose' if rose else 'fell'} in {listed(told, limit=5)}{rest}."
 
 
+def slices(verdict: Verdict) -> str:
+    """Which parts of the window a search found worst, beyond the declared segments; "" for none."""
+    known = {m.segment for m in verdict.comparison.measurements if m.measure in DECISIVE}
+    found = [
+        m
+        for m in verdict.comparison.measurements
+        if m.measure.startswith("slice_") and m.segment not in known
+    ]
+    if not found:
+        return ""
+    told = [
+        f"{each.segment} ({reading(name, each.detail['reference'])} to "
+        f"{reading(name, each.statistic)})"
+        for each in found[:3]
+        for name in (each.measure.removeprefix("slice_"),)
+    ]
+    return f"Of all columns, it is worst where {listed(told)}."
+
+
 def ranking(comparison: Comparison) -> str:
     """Whether the model still ranks as well, for accuracy alone follows the share of outcomes."""
     auc, brier = measurement(comparison, "roc_auc"), measurement(comparison, "brier")

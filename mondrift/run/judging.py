@@ -14,16 +14,19 @@ from typing import Literal
 
 from mondrift.comparing import compare
 from mondrift.comparison import Comparison
+from mondrift.diagnosis import FLAGGED
 from mondrift.errors import ModelError, nearest, shown
 from mondrift.finding import UNDECIDED
 from mondrift.measures import Layout, fit_layout
 from mondrift.measures.column import Column
+from mondrift.performance import DECISIVE
 from mondrift.rows import Rows, read
 from mondrift.run.maturity import with_label_ages
 from mondrift.run.plan import Monitor
 from mondrift.run.reference import bounds, reference_rows, window_rows
 from mondrift.run.sampled import with_all_rows
 from mondrift.schema import Schema
+from mondrift.slices import slices
 from mondrift.store import Model, Store
 from mondrift.store.reference_counts import LayoutOf, counted
 from mondrift.summaries import Summaries
@@ -38,8 +41,8 @@ def judge_window(store: Store, monitor: Monitor, window: Window) -> Verdict:
     """
     verdict = by_counts(store, monitor, window)
     if verdict is None or any(each.reason.startswith(UNDECIDED) for each in verdict.findings):
-        return by_rows(store, monitor, window)
-    return verdict
+        verdict = by_rows(store, monitor, window)
+    return _with_slices(store, monitor, window, verdict)
 
 
 def by_counts(store: Store, monitor: Monitor, window: Window) -> Verdict | None:
@@ -79,6 +82,19 @@ def by_rows(store: Store, monitor: Monitor, window: Window) -> Verdict:
     comparison = with_all_rows(store, monitor, window, comparison)
     comparison = with_label_ages(store, monitor, window, comparison)
     return judge(_told(comparison, "rows"), monitor.policy)
+
+
+def _with_slices(store: Store, monitor: Monitor, window: Window, verdict: Verdict) -> Verdict:
+    """The same verdict, and where the model got worse if it did: only rows of features can say."""
+    worse = any(f.check in DECISIVE and f.status in FLAGGED for f in verdict.findings)
+    known = verdict.comparison.measurements
+    if not worse or any(each.measure.startswith("slice_") for each in known):
+        return verdict
+    model = watched(store, monitor)
+    before = reference_rows(store, monitor, model, window)
+    found = slices(before, window_rows(store, model, window))
+    told = [replace(each, detail={**each.detail, "from": "rows"}) for each in found]
+    return replace(verdict, comparison=replace(verdict.comparison, measurements=(*known, *told)))
 
 
 def watched(store: Store, monitor: Monitor) -> Model:

@@ -21,6 +21,7 @@ SPINE = (
         "dependence",
         "performance",
         "estimates",
+        "slices",
         "pair",
     ),
     *("comparison", "comparing", "null", "policy", "finding", "drift", "quality", "degradation"),

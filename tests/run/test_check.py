@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mondrift.diagnosis import moving_since
+from mondrift.diagnosis import WORSE, moving_since
 from mondrift.errors import ModelError, StoreError, WindowError
 from mondrift.incident import Silence
 from mondrift.run.check import TELLING, CheckOptions, check, now_of
@@ -357,7 +357,7 @@ def test_narrow_histories_tell_what_the_full_one_tells(world):
         for whole, asked in ((False, None), (True, TELLING), (True, NEEDED))
     )
     after = verdict.comparison.current.end
-    assert set(moving_since(full, policy, after)) == {"x", "accuracy"}
+    assert set(moving_since(full, policy, after)) == {"x", WORSE}
     assert moving_since(telling, policy, after) == moving_since(full, policy, after)
     alerts = world.store.alerts(world.model)
     assert metrics_summary(verdict, history=needed, alerts=alerts) == metrics_summary(
