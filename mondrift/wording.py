@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from mondrift.comparison import Comparison
 from mondrift.degradation import worsening
 from mondrift.diagnosis import FLAGGED, Diagnosis, Moved, Performance, measurement
-from mondrift.expected import estimate_of, spoken
+from mondrift.expected import STAND_INS, estimate_of, spoken
 from mondrift.finding import Finding
 from mondrift.histogram import Histogram
 from mondrift.metrics import METRICS
@@ -277,6 +277,12 @@ def estimated(verdict: Verdict) -> str:
     reference = f", {said.before} in the reference" if said.before else ""
     told = f"Until labels come, {said.name} is estimated at {said.whole}{reference}"
     return f"{told}; {found.detail['assumes']}."
+
+
+def instead(verdict: Verdict) -> str:
+    """What the estimate says by now, or that labels are here and the metric itself is judged."""
+    found = next((f for f in verdict.findings if f.check in STAND_INS), None)
+    return "" if found is None else _sentence(found.reason)
 
 
 def guess(verdict: Verdict) -> str:

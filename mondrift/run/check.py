@@ -208,6 +208,8 @@ def _recovery(incident: Incident, verdict: Verdict) -> Alert:
     performance = diagnose(verdict).performance
     told = incident.kind == "performance_degradation" and performance is not None
     now = wording.held(performance) if told and performance else ""
+    if incident.kind == "estimated_degradation":  # the labels may have confirmed it
+        now = wording.instead(verdict)
     return recovery(incident, verdict.comparison.current, now=now)
 
 

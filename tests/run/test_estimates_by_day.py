@@ -122,9 +122,12 @@ def test_a_fall_is_told_quietly_at_first_and_loudly_by_its_labels(store: Store) 
         (event, alert.kind, alert.severity) for event, alert in result.news
     ]
     world.label(hard)
-    news = {alert.kind: (event, alert.severity) for event, alert in world.check(1).news}
-    assert news["performance_degradation"] == ("opened", "critical")
-    assert news["estimated_degradation"][0] == "recovered"
+    news = {alert.kind: (event, alert) for event, alert in world.check(1).news}
+    event, alert = news["performance_degradation"]
+    assert (event, alert.severity) == ("opened", "critical")
+    event, alert = news["estimated_degradation"]
+    assert event == "recovered"
+    assert "100.0 % of rows are labelled: accuracy itself is judged." in alert.text
 
 
 @pytest.mark.parametrize("schema", [SCHEMA, PRICED], ids=["classes", "numbers"])
