@@ -7,7 +7,7 @@ The same monitor, configuration, window, rows and labels again is a no-op; new r
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -117,7 +117,8 @@ def conclude(
     except Exception as error:
         store.fail_run(run, f"{type(error).__name__}: {error}")
         raise
-    return CheckResult(store.run(run.run_id), verdict, alerts, outcome.news)
+    stored = replace(store.run(run.run_id), fresh=True)
+    return CheckResult(stored, verdict, alerts, outcome.news)
 
 
 def _measured_against(monitor: Monitor, window: Window) -> tuple[Window, ...]:

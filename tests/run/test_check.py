@@ -155,6 +155,7 @@ def test_the_same_again_is_a_no_op(world):
     world.log(day(1, shift=1.0))
     first = world.check(1)
     again = world.check(1)
+    assert first.run.fresh
     assert again.run == replace(first.run, fresh=False)
     assert (again.alerts, again.news) == ((), ())
     assert again.verdict.to_dict() == first.verdict.to_dict()

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
 import sys
-import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
-import psutil
 import pytest
 
 from mondrift import embedded
@@ -31,111 +23,23 @@ from mondrift.run.plan import Monitor, load_monitors
 from mondrift.run.terms import Commands, Terms
 from mondrift.run.windows import Calendar, Length
 from mondrift.run.worker import Worker
-from mondrift.schema import Schema
 from mondrift.settings import Settings
 from mondrift.store import Store
-from tests.run.notebooks import made, save
+from tests.run.scheduled import day, history, prepared, runs_of, schedulers, states, until
 
 pytestmark = [pytest.mark.servers, pytest.mark.notebooks]
-
-NUMBERS = count()
-# A run stays in the middle of its notebook until the file `go` is there.
-SLOW = """\
-import pathlib, time
-pathlib.Path("begun").touch()
-while not pathlib.Path("go").exists():
-    time.sleep(0.1)
-"""
-FILE = """\
-model: {model}
-notebook: small
-schedule: "0 * * * *"
-window:
-  length: 1D
-  zone: UTC
-  start: 2024-01-02
-"""
-
-
-def day(number: int, n: int = 300) -> pd.DataFrame:
-    generator = np.random.default_rng(number)
-    begin = datetime(2024, 1, 1, tzinfo=UTC) + timedelta(days=number)
-    return pd.DataFrame(
-        {
-            "id": [f"{number}-{i}" for i in range(n)],
-            "at": pd.date_range(begin, periods=n, freq="4min"),
-            "x": generator.normal(size=n),
-            "guess": generator.integers(0, 2, n),
-        }
-    )
 
 
 @pytest.fixture
 def model(store: Store) -> str:
-    """A model of history: its newest row is of 4 January, so two days from the 2nd on are over."""
-    name = f"shop_{next(NUMBERS)}"
-    schema = Schema(timestamp="at", target="bought", prediction="guess", id="id")
-    kinds = {"bought": "categorical"}
-    known = replace(schema, kinds=kinds).fit(day(0).assign(bought=0))
-    store.register_model(name, known, task="binary", clock="data")
-    store.register_baseline(name, day(0).assign(bought=0))
-    for each in (1, 2, 3):
-        store.log(name, day(each))
-    return name
+    """A model of history, see `scheduled.history`."""
+    return history(store)
 
 
 @pytest.fixture
 def folder(model: str, tmp_path: Path) -> Path:
-    """A folder to schedule in, with one monitor and a notebook that waits for a file `go`."""
-    save(made(SLOW), tmp_path / "notebooks" / "small.ipynb")
-    monitors = tmp_path / "params" / "monitors"
-    monitors.mkdir(parents=True)
-    (monitors / f"{model}.yaml").write_text(FILE.format(model=model), encoding="utf-8")
-    return tmp_path
-
-
-def until(look: Callable[[], Any], seconds: float = 60.0) -> Any:
-    """What `look` finds; it is asked ten times a second, so long and no longer."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if found := look():
-            return found
-        time.sleep(0.1)
-    raise AssertionError("it did not come about")
-
-
-@contextmanager
-def schedulers(
-    n: int, folder: Path, store_url: str, redis_url: str | None
-) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """n schedulers at once in one folder, on one store; what is left of them is killed."""
-    environment = {
-        **os.environ,
-        "DATABASE_URL": store_url,
-        "REDIS_URL": redis_url or "",
-        "MONDRIFT_HOME": str(folder / "home"),
-    }
-    command = (sys.executable, "-P", "-m", "mondrift.cli", "schedule", "--every", "1s")
-    started = [
-        subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.DEVNULL)
-        for _ in range(n)
-    ]
-    try:
-        yield started
-    finally:
-        for each in started:
-            each.kill()
-            each.wait()
-
-
-def runs_of(*among: subprocess.Popen[bytes]) -> list[psutil.Process]:
-    return [child for each in among for child in psutil.Process(each.pid).children()]
-
-
-def states(store: Store, monitor: str) -> Counter[tuple[str, str]]:
-    runs = store.runs(monitor=monitor)
-    days = [f"{start:%d}" for start in runs["window_start"]]
-    return Counter(zip(days, runs["state"], strict=True))
+    """A folder to schedule it in."""
+    return prepared(tmp_path, model)
 
 
 def test_of_two_schedulers_one_is_killed_in_a_run_and_the_other_catches_up_exactly_once(
