@@ -23,7 +23,7 @@ CHECK = "label_bias"
 MATERIAL = 0.1
 """A KS distance, a total variation or a difference of shares from here on matters."""
 COMPLETE = 0.99
-"""With this share of rows labelled, those without a label can hardly matter."""
+"""With this share of rows labelled, numbers' errors without a label can hardly matter."""
 
 CAVEAT = "accuracy speaks for the labelled rows only"
 
@@ -42,7 +42,7 @@ def label_bias(comparison: Comparison, policy: Policy) -> list[Finding]:
     findings = []
     for at, each in enumerate(about):
         sure, apart = float(adjusted[at]), float(adjusted[len(about) + at])
-        judged = _judge(each, sure, apart, policy)
+        judged = _complete(comparison, each, policy) or _judge(each, sure, apart, policy)
         pvalues = (raw[at], sure)
         findings.append(
             found(CHECK, each, policy, judged, statistic=each.statistic, pvalues=pvalues)
@@ -70,13 +70,32 @@ def _pvalue(value: float | None) -> float:
     return math.nan if value is None else value
 
 
+def _sizes(each: Measurement) -> tuple[int, int]:
+    return int(each.detail.get("labelled", 0)), int(each.detail.get("unlabelled", 0))
+
+
+def _complete(
+    comparison: Comparison, each: Measurement, policy: Policy
+) -> tuple[Status, str] | None:
+    """What is said where so few labels are missing that they cannot matter; None elsewhere.
+
+    A share u of rows without a label moves accuracy by at most u, whatever these rows are.
+    """
+    known, unknown = _sizes(each)
+    if known and not unknown:
+        return "ok", "every row is labelled"
+    missing = unknown / max(known + unknown, 1)
+    told = f"{_percent(1 - missing)} of the rows are labelled"
+    numbers = comparison.schema.kinds.get(each.column) == "numeric"
+    if numbers and known and missing <= 1 - COMPLETE:
+        return "ok", told
+    if not numbers and known and missing <= policy.accuracy_drop:
+        return "ok", f"{told}: the others move accuracy by {100 * missing:.1f} points at most"
+    return None
+
+
 def _judge(each: Measurement, adjusted: float, early: float, policy: Policy) -> tuple[Status, str]:
-    known, unknown = (int(each.detail.get(name, 0)) for name in ("labelled", "unlabelled"))
-    if not known + unknown or not known:
-        return "skipped", each.reason
-    coverage = known / (known + unknown)
-    if coverage >= COMPLETE:
-        return "ok", f"{_percent(coverage)} of the rows are labelled"
+    known, unknown = _sizes(each)
     if policy.learned is not None:
         return "skipped", "past windows do not say how labelled and unlabelled rows differ"
     if each.reason:

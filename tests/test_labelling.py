@@ -120,7 +120,21 @@ def test_what_is_nearly_complete_never_warns() -> None:
     found = verdict(current)
     assert measured(found.comparison).statistic == pytest.approx(1.0, abs=0.01)
     assert (finding(found).status, found.status) == ("ok", "ok")
-    assert "of the rows are labelled" in finding(found).reason
+    told = "99.2 % of the rows are labelled: the others move accuracy by 0.8 points at most"
+    assert finding(found).reason == told
+
+
+@pytest.mark.parametrize(("missing", "expected"), [(0.04, "ok"), (0.07, "warning")])
+def test_what_cannot_move_accuracy_beyond_its_tolerance_is_no_news(
+    missing: float, expected: str
+) -> None:
+    """The worst case: all rows of the lowest scores lack their label."""
+    current = window(3000, 17)
+    current.loc[current["score"] < missing, "fraud"] = None
+    found = verdict(current)
+    assert finding(found).status == expected
+    stricter = judge(found.comparison, Policy(accuracy_drop=0.01))
+    assert finding(stricter).status == "warning"
 
 
 def test_a_difference_that_the_reference_has_too_is_no_news() -> None:
@@ -133,7 +147,7 @@ def test_a_difference_that_the_reference_has_too_is_no_news() -> None:
 
 
 def test_too_few_to_tell_is_skipped_and_leaves_the_status() -> None:
-    current = window(400, 8)
+    current = window(100, 8)
     current.loc[current.index[:15], "fraud"] = None
     assert finding(verdict(current)).status == "skipped"
     assert "15 unlabelled rows are too few; 20 are needed" in finding(verdict(current)).reason

@@ -180,4 +180,4 @@ def test_labels_missing_by_score_are_told_and_complete_ones_are_not(world: World
     world.now[0] = at(30)
     world.label(rows, delays)
     after = next(f for f in world.check(1).verdict.findings if f.check == "label_bias")
-    assert (after.status, after.reason) == ("ok", "100 % of the rows are labelled")
+    assert (after.status, after.reason) == ("ok", "every row is labelled")
