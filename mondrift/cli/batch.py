@@ -127,5 +127,8 @@ def _undone(monitor: Monitor, window: Window, status: str, error: str) -> Told:
 
 def facts(monitor: Monitor, window: Window) -> dict[str, Any]:
     """Of which monitor and window a JSON object speaks."""
-    told = window.to_dict()
-    return {"monitor": monitor.name, "window": {**told, "label": window.label}}
+    start, end = (each.isoformat() if each else None for each in (window.start, window.end))
+    return {
+        "monitor": monitor.name,
+        "window": {"start": start, "end": end, "label": window.label},
+    }

@@ -40,7 +40,7 @@ _WINDOWS = (
     click.option("--since", metavar="T",
                  help="Every window that ended after T, oldest first."),
     click.option("--due", is_flag=True,
-                 help="What the monitor's `schedule:` asks for now: for cron, any minute will do."),
+                 help="What `mondrift schedule` would start now: for cron, any minute will do."),
 )  # fmt: skip
 _NEW_REVISION = "A new revision, even when nothing has changed."
 
@@ -151,8 +151,6 @@ def check(
     asked = _asked(day, window_end, since, due)
     monitors, broken = _named(name, Settings.load())  # a mistake is told before servers start
     of_model = monitors[0].name != name
-    if of_model and due:  # those without a schedule ask for nothing
-        monitors = [each for each in monitors if each.schedule] or monitors
     with _at_work(monitors, asked, "checked", broken) as (store, work):
 
         def do(monitor: Monitor, window: Window, _step: Step) -> Told:

@@ -293,14 +293,18 @@ def failure_page(record: Record) -> str:
     """A readable page for a run without one: what failed, and what to do."""
     from mondrift.report import Banner, Report
 
+    start = record.window.get("start")
+    which = f" --window {start}" if start else ""
     title = f"{record.monitor}: {record.window.get('label') or record.window.get('start')}"
     banner = Banner(
         "failed",
         "This report could not be finished.",
         record.error,
         (
-            "The data are safe: results, labels and alerts are in the store, not in this page.",
-            f"Once the cause is gone, run it again: mondrift run {record.monitor}",
+            "The data are safe: results, labels and alerts are in the store, not in this page."
+            if record.status
+            else "The check was not done, so nobody was told anything. Rows and labels are safe.",
+            f"Once the cause is gone, run it again: mondrift run {record.monitor}{which}",
         ),
     )
     return Report(title, subtitle=f"Run {record.run_id}").add(banner).to_html()

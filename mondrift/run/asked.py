@@ -10,12 +10,9 @@ from zoneinfo import ZoneInfo
 from mondrift.errors import MonitorError, WindowError
 from mondrift.run.check import now_of
 from mondrift.run.plan import Monitor
-from mondrift.run.schedule import Agenda, Memory, Past, agenda
+from mondrift.run.schedule import REVISIONS, Agenda, Memory, agenda, checks, past_of
 from mondrift.store import Store
-from mondrift.store.runs import State
 from mondrift.window import Window
-
-_REVISIONS = 50  # of a window, on average, that are looked at; a run too many is a no-op
 
 Done = Literal["checked", "finished"]
 
@@ -31,7 +28,7 @@ class Asked:
         at which a scheduler such as cron or Airflow fires after it.
     since : every window that is over and ended after this moment, oldest first. What ended at the
         moment itself is what `window_end` gives, so the two never give the same window.
-    due : what the monitor's schedule asks for now, as `mondrift schedule` would run it.
+    due : what `mondrift schedule` would start now.
 
     Moments are ISO; without an offset they are read in the monitor's zone.
     """
@@ -80,31 +77,27 @@ def windows_asked(
 
 
 def due(store: Store, monitor: Monitor, done: Done = "finished") -> Agenda:
-    """What the monitor's schedule asks for now; see `schedule.agenda`."""
-    if not monitor.schedule:
+    """What `mondrift schedule` would start now: runs at the ticks of the monitor's schedule, or
+    checks, without a report, at its interval (where it has none: at the schedule's ticks).
+    """
+    now = now_of(store, monitor)
+    every = monitor.interval(store.settings.drift_check_interval) if done == "checked" else 0.0
+    if not monitor.schedule and not every:
         raise MonitorError(
             f"Monitor {monitor.name!r} has no schedule, so nothing of it is ever due. Add a line "
             f"to params/monitors/{monitor.name}.yaml, such as  schedule: '0 6 * * 1'  for Mondays "
             "at 06:00."
         )
-    now = now_of(store, monitor)
     if now is None:
         return Agenda()
     memory = Memory(label_delay=store.model(monitor.model).label_delay)
-    runs = _past(store, monitor, done)
-    return agenda(monitor, now, runs, wall=store.now(), memory=memory)
-
-
-def _past(store: Store, monitor: Monitor, done: Done) -> list[Past]:
-    last = monitor.catch_up.windows * _REVISIONS
-    frame = store.primary.runs(monitor=monitor.name, last=last)
-    ended = frame["finished_at"].where(frame["finished_at"].notna(), frame["started_at"])
-    columns = (frame["window_start"], frame["config_hash"], frame["state"], ended)
-    found = []
-    for start, config, state, at in zip(*columns, strict=True):
-        stands: State = "finished" if state == done else state
-        found.append(Past(start.to_pydatetime(), config, stands, at.to_pydatetime()))
-    return found
+    last = monitor.catch_up.windows * REVISIONS
+    past = past_of(store.primary.runs(monitor=monitor.name, last=last))
+    if every:
+        return checks(monitor, every, now, past, wall=store.now(), memory=memory)
+    if done == "checked":
+        past = [replace(each, state="finished") if each.checked else each for each in past]
+    return agenda(monitor, now, past, wall=store.now(), memory=memory)
 
 
 def _ended_by(monitor: Monitor, text: str, wall: datetime) -> Window:

@@ -110,7 +110,9 @@ def _failure(cells: Iterable[Any]) -> Banner | None:
             if output.output_type == "error":
                 said = shareable(str(output.get("evalue", "")).strip())
                 kind = str(output.get("ename", "Error"))
-                reason = f"{kind}: {said}" if said else kind
+                reason = (
+                    said if said and kind == "RunError" else f"{kind}: {said}" if said else kind
+                )
                 return Banner(
                     "failed",
                     "This report could not be finished.",

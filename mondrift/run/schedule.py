@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+import pandas as pd
+
 from mondrift.errors import WindowError
 from mondrift.run.plan import Monitor
 from mondrift.run.reference import reference_windows
@@ -17,6 +19,8 @@ from mondrift.run.ticks import first_beat, first_tick, last_beat, last_tick
 from mondrift.store.runs import State, config_hash
 from mondrift.window import Window
 
+REVISIONS = 50
+"""Of a window, on average, that are looked at; a run too many is a no-op."""
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=1)
 
 
@@ -32,6 +36,17 @@ class Past:
     state: State
     at: datetime
     checked: bool = False
+
+
+def past_of(frame: pd.DataFrame) -> list[Past]:
+    """What `Store.runs` gives, as `agenda` takes it."""
+    ended = frame["finished_at"].where(frame["finished_at"].notna(), frame["started_at"])
+    checked = frame["checked_at"].notna()
+    columns = (frame["window_start"], frame["config_hash"], frame["state"], ended, checked)
+    return [
+        Past(start.to_pydatetime(), config, state, at.to_pydatetime(), stored)
+        for start, config, state, at, stored in zip(*columns, strict=True)
+    ]
 
 
 @dataclass(frozen=True)

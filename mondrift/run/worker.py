@@ -19,8 +19,6 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-import pandas as pd
-
 from mondrift.embedded.place import Place, home
 from mondrift.errors import MondriftError, RunError, ServerError, StoreError
 from mondrift.run.catch_up import CatchUp
@@ -29,14 +27,13 @@ from mondrift.run.children import BUSY, Batch, Bell, Child, Started
 from mondrift.run.heartbeat import Heartbeat, read_heartbeat, told
 from mondrift.run.notes import Notes
 from mondrift.run.plan import Monitor
-from mondrift.run.schedule import Agenda, Past, agenda, checks
+from mondrift.run.schedule import REVISIONS, Agenda, agenda, checks, past_of
 from mondrift.run.terms import Commands, Terms
 from mondrift.store import Store
 from mondrift.window import Window
 
 _LOG = logging.getLogger(__name__)
 _MOST_CHECKS = 500  # of one process; the rest is for the next one
-_REVISIONS = 50  # of a window, on average, that are looked at; a run too many is a no-op
 
 
 class Worker:
@@ -156,7 +153,7 @@ class Worker:
             self._agendas[name] = Agenda()
             return
         rules = self._rules(monitor)
-        past = _past(store.primary.runs(monitor=name, last=rules.windows * _REVISIONS))
+        past = past_of(store.primary.runs(monitor=name, last=rules.windows * REVISIONS))
         runs, done = self._run_notes.of(monitor, delay), self._check_notes.of(monitor, delay)
         plan, wall = replace(monitor, catch_up=rules), store.now()
         self._agendas[name] = agenda(plan, now, past, wall=wall, memory=runs)
@@ -368,13 +365,3 @@ class Worker:
         self._children, self._batch = {}, None
         self._beat(stopped=True)
         self._lose()
-
-
-def _past(frame: pd.DataFrame) -> list[Past]:
-    ended = frame["finished_at"].where(frame["finished_at"].notna(), frame["started_at"])
-    checked = frame["checked_at"].notna()
-    columns = (frame["window_start"], frame["config_hash"], frame["state"], ended, checked)
-    return [
-        Past(start.to_pydatetime(), config, state, at.to_pydatetime(), stored)
-        for start, config, state, at, stored in zip(*columns, strict=True)
-    ]

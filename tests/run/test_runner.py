@@ -15,8 +15,9 @@ import pytest
 
 from mondrift.errors import ModelError, RunError, WindowError
 from mondrift.run.archive import Archive
-from mondrift.run.plan import Monitor
+from mondrift.run.plan import Monitor, Reference
 from mondrift.run.runner import Options, Outcome, run_window
+from mondrift.run.secrecy import leaked
 from mondrift.run.windows import Calendar, Length
 from mondrift.run.workspace import Workspace
 from mondrift.schema import Schema
@@ -162,6 +163,60 @@ def test_a_secret_in_a_cell_is_withheld(
     for path in outcome.page.parent.iterdir():
         assert "hunter22" not in path.read_text()
     assert "SHOP_PASSWORD" in outcome.page.read_text()
+
+
+# Where a secret stands, and how it comes there; none of these has it in its source.
+LEAKS = {
+    "an exception": "import os; raise RuntimeError('no login with ' + os.environ['SHOP_TOKEN'])",
+    "a nested value": "import os; {'kept': [os.environ['SHOP_TOKEN'] + '!']}",
+    "the error stream": "import os, sys; print(os.environ['SHOP_TOKEN'], file=sys.stderr)",
+    "the environment": "import os; print([each for each in os.environ.items() if 'SHOP' in each[0]])",
+    "a chart": (
+        "import os; from IPython.display import display\n"
+        "spec = {'title': os.environ['SHOP_TOKEN'], 'mark': 'bar'}\n"
+        "display({'application/vnd.vegalite.v6+json': spec}, raw=True)"
+    ),
+}
+
+
+@pytest.mark.parametrize("place", LEAKS)
+def test_no_file_of_the_archive_and_no_row_of_the_store_holds_a_secret(
+    store: Store, monitor: Monitor, workspace: Workspace, place: str
+) -> None:
+    secret = 'hunt<er"22&x'
+    save(made(LEAKS[place]), workspace.notebook("small"))
+    planted = {"SHOP_TOKEN": secret}
+    outcome = done(store, monitor, workspace, environment=planted)
+    for path in workspace.reports.rglob("*"):
+        assert path.is_dir() or not leaked(path.read_text(), {secret: "SHOP_TOKEN"}), path
+    told = store.runs(monitor=monitor.name).to_csv() + outcome.error
+    assert not leaked(told, {secret: "SHOP_TOKEN"})
+    assert "holds the secret of SHOP_TOKEN" in outcome.error
+    assert "holds the secret of SHOP_TOKEN" in outcome.page.read_text()
+
+
+def test_a_parameter_that_holds_a_secret_is_refused_before_anything_is_stored(
+    store: Store, monitor: Monitor, workspace: Workspace
+) -> None:
+    save(made(SHOWS, parameters='login: str = ""  # as whom'), workspace.notebook("small"))
+    asked = replace(monitor, parameters={"login": "ann:hunter22"})
+    with pytest.raises(RunError, match="'login' holds the secret of SHOP_PASSWORD") as told:
+        done(store, asked, workspace, environment={"SHOP_PASSWORD": "hunter22"})
+    assert "hunter22" not in str(told.value)
+    assert store.runs(monitor=monitor.name).empty
+
+
+def test_a_check_that_fails_leaves_a_page_too(
+    store: Store, monitor: Monitor, workspace: Workspace
+) -> None:
+    with pytest.raises(ModelError, match="no baseline version 7"):
+        done(store, replace(monitor, reference=Reference(version=7)), workspace)
+    (page,) = workspace.reports.glob(f"{monitor.name}/*/report.html")
+    assert "no baseline version 7" in page.read_text()
+    assert "The check was not done, so nobody was told anything." in page.read_text()
+    assert list(store.runs(monitor=monitor.name)["state"]) == ["failed"]
+    assert done(store, monitor, workspace).error == ""
+    assert page.exists()
 
 
 def test_what_is_wrong_before_anything_begins_writes_nothing(
