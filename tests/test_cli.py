@@ -126,9 +126,50 @@ def test_init_lays_out_a_folder_and_keeps_what_is_there(folder: Path) -> None:
 def test_monitors_are_listed_shown_and_checked(folder: Path) -> None:
     lay_out(folder)
     listed = json.loads(call("monitors", "list", "--json").output)
-    assert listed[0]["monitor"] == "flights_weekly"
-    assert "1 monitors are in order: flights_weekly" in call("monitors", "check").output
+    assert "flights_weekly" in [each["monitor"] for each in listed]
+    assert "monitors are in order: " in call("monitors", "check").output
     assert "zone: America/New_York" in call("monitors", "show", "flights_weekly").output
+
+
+def test_a_notebook_and_parameters_that_do_not_fit_are_told_with_their_lines(folder: Path) -> None:
+    lay_out(folder)
+    window = "window: {length: 1D, start: 2024-01-01}\n"
+    monitors = folder / "params" / "monitors"
+    (monitors / "a.yaml").write_text(f"model: x\nnotebook: drift_repot\n{window}")
+    values = "parameters:\n  top: many\n  topp: 3\n"
+    (monitors / "b.yaml").write_text(f"model: x\n{window}{values}")
+    result = call("monitors", "check")
+    assert result.exit_code == 1
+    assert "a.yaml:2: There is no notebook 'drift_repot'" in result.output
+    assert "b.yaml:4: The parameters do not fit notebooks/drift_report.ipynb: top" in result.output
+    assert "b.yaml:5:" in result.output
+    assert "Did you mean 'top'?" in result.output
+
+
+def test_the_parameters_of_a_monitor_are_what_papermill_takes(folder: Path) -> None:
+    from mondrift.run.notebook import lean_imports
+
+    with lean_imports():
+        from papermill.cli import papermill
+    lay_out(folder)
+    flat = call("monitors", "show", "flights_weekly", "--parameters").output
+    assert flat == "top: 8\n"
+    Path("flat.yaml").write_text(flat)
+    words = ["notebooks/drift_report.ipynb", "out.ipynb", "-f", "flat.yaml", "--prepare-only"]
+    result = CliRunner().invoke(papermill, [*words, "-k", "python3", "-l", "python"])
+    assert (result.exit_code, "unknown" in result.output) == (0, False)
+    cells = json.loads(Path("out.ipynb").read_text())["cells"]
+    injected = [c for c in cells if "injected-parameters" in c["metadata"].get("tags", ())]
+    assert [line for each in injected for line in each["source"]][-1].strip() == "top = 8"
+
+
+def test_a_monitor_is_shown_in_words_too(folder: Path) -> None:
+    lay_out(folder)
+    shown = call("monitors", "show", "flights_weekly").output
+    assert "# reference: the newest baseline" in shown
+    assert "# next: none; the windows have ended on 2013-12-30" in shown
+    told = json.loads(call("monitors", "show", "flights_weekly", "--json").output)
+    assert told["in_words"][0] == "reference: the newest baseline"
 
 
 def test_a_monitor_that_is_not_there_and_a_folder_without_any_are_told(folder: Path) -> None:
@@ -286,3 +327,49 @@ def test_help_comes_without_the_heavy_libraries() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.servers
+@pytest.mark.notebooks
+def test_a_new_monitor_is_written_from_the_schema_and_runs_as_it_stands(
+    shop: dict[str, str], folder: Path
+) -> None:
+    lay_out(folder)
+    (folder / "params" / "monitors" / "daily.yaml").unlink()
+    times = pd.date_range("2024-01-03", periods=6000, freq="432s", tz="UTC")
+    frame = rows(0, 4, 6000).assign(at=times, id=[f"r{i}" for i in range(6000)])
+    frame.to_csv("rows.csv", index=False)
+    call("log", "shop", "rows.csv", env=shop)
+    span = ("2024-01-03T00:00Z", "2024-01-10T00:00Z")
+    call("baseline", "register", "shop", "--window", *span, env=shop)
+    unknown = call("monitors", "new", "shopp", env=shop)
+    assert (unknown.exit_code, "Did you mean 'shop'?" in unknown.output) == (1, True)
+    shown = call("monitors", "new", "shop", "--stdout", env=shop).output
+    path = folder / "params" / "monitors" / "shop_weekly.yaml"
+    assert ("about 200 rows a day" in shown, path.exists()) == (True, False)
+    assert (
+        "wrote params/monitors/shop_weekly.yaml" in call("monitors", "new", "shop", env=shop).output
+    )
+    assert path.read_text() == shown
+    refused = call("monitors", "new", "shop", env=shop)
+    assert (refused.exit_code, "--force to write over it" in refused.output) == (1, True)
+    assert call("monitors", "new", "shop", "--force", env=shop).exit_code == 0
+    assert call("monitors", "new", "shop", "No Name", env=shop).exit_code == 1
+    assert "shop_weekly" in call("monitors", "check", env=shop).output
+    done = call("run", "shop_weekly", "--json", env=shop)
+    assert done.exit_code == 0, done.output
+    assert_nothing_of_this_machine(folder / "reports")
+
+
+def assert_nothing_of_this_machine(reports: Path) -> None:
+    """No path and no user name in any archived file."""
+    import getpass
+    import socket
+
+    words = [str(Path.cwd()), str(Path.home()), socket.gethostname(), sys.prefix]
+    words += [name for name in [getpass.getuser()] if name not in ("root", "user")]
+    files = [path for path in reports.rglob("*") if path.is_file() and path.suffix]
+    assert {path.name for path in files} > {"run.json", "metrics.json", "notebook.ipynb"}
+    for path in files:
+        text = path.read_text()
+        assert [word for word in words if len(word) > 2 and word in text] == [], path

@@ -1,4 +1,4 @@
-"""Monitors as files: monitors check, list, show."""
+"""Monitors as files: monitors list, check, new, show."""
 
 from __future__ import annotations
 
@@ -47,29 +47,90 @@ def monitors_list(as_json: bool) -> None:
 
 @monitors.command("check")
 def monitors_check() -> None:
-    """Read every file, and tell all that is wrong, with its line.
+    """Read every file, and tell all that is wrong, with its line; notebooks and parameters too.
 
     \b
     Example:
       mondrift monitors check
     """
-    found = _all()
+    from mondrift.notify import channels
+    from mondrift.settings import Settings
+
+    found = _all(thorough=True)
+    known = channels(Settings.load())
+    for name, plan in found.items():
+        for channel in plan.alerts.channels:
+            if channel not in known:
+                click.echo(f"note: {name} tells {channel!r}, for which no address is set", err=True)
     click.echo(f"{len(found)} monitors are in order: {', '.join(found)}")
+
+
+@monitors.command("new")
+@click.argument("model_id")
+@click.argument("name", required=False)
+@click.option("--force", is_flag=True, help="Write over a file that is there.")
+@click.option("--stdout", is_flag=True, help="Show it, and write nothing.")
+def monitors_new(model_id: str, name: str | None, force: bool, stdout: bool) -> None:
+    """Write a monitor's file for a registered model, with comments, ready to run.
+
+    Windows get as long as it takes for a thousand rows; the first begins with the model's first
+    row.
+
+    \b
+    Example:
+      mondrift monitors new flights flights_daily
+    """
+    from datetime import UTC, datetime
+
+    from mondrift.cli.output import opened_store
+    from mondrift.errors import MonitorError
+    from mondrift.run.document import parse_document
+    from mondrift.run.plan import monitor_of
+    from mondrift.run.sketch import default_name, facts_of, sketch
+    from mondrift.run.workspace import Workspace
+    from mondrift.whole import write_whole
+
+    here = Workspace(Path())
+    with opened_store() as store:
+        facts = facts_of(store, model_id)
+    path = here.monitors / f"{name or default_name(facts)}.yaml"
+    if path.exists() and not (force or stdout):
+        raise MonitorError(
+            f"{path} is there already. Give another name, --force to write over it, or --stdout to "
+            "look."
+        )
+    text = sketch(facts, here.folder / "notebooks", datetime.now(UTC).date())
+    monitor_of(parse_document(text, path))  # a name that cannot be a file's is told here
+    if stdout:
+        click.echo(text, nl=False)
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, text)
+    click.echo(f"wrote {path}")
+    click.echo(f"next: mondrift check {path.stem}", err=True)
 
 
 @monitors.command("show")
 @click.argument("monitor")
+@click.option("--parameters", is_flag=True, help="Only those of its notebook, for papermill -f.")
 @as_json
-def monitors_show(monitor: str, as_json: bool) -> None:
-    """One monitor as it is understood, defaults included.
+def monitors_show(monitor: str, parameters: bool, as_json: bool) -> None:
+    """One monitor as it is understood, defaults included, and its next windows.
 
     \b
     Example:
       mondrift monitors show flights_weekly
+      mondrift monitors show flights_weekly --parameters > flat.yaml
     """
+    from datetime import UTC, datetime
+
+    from mondrift.run.outlook import told_of
     from mondrift.settings import Settings
 
     plan = loaded(monitor, Settings.load())
+    if parameters:
+        _flat(plan, as_json=as_json)
+        return
     told: dict[str, Any] = {
         **_line(plan),
         **plan.config(),
@@ -77,22 +138,40 @@ def monitors_show(monitor: str, as_json: bool) -> None:
         "limits": dataclasses.asdict(plan.limits),
         "alerts": dataclasses.asdict(plan.alerts),
     }
+    words = told_of(plan, datetime.now(UTC))
     if as_json:
-        show_json(told)
+        show_json({**told, "in_words": words})
         return
     import yaml
 
+    for line in words:
+        click.echo(f"# {line}")
     click.echo(yaml.safe_dump(_listed(told), sort_keys=False, allow_unicode=True).rstrip())
 
 
-def _all() -> dict[str, Monitor]:
+def _flat(plan: Monitor, *, as_json: bool) -> None:
+    """The notebook's parameters and nothing else: a flat mapping."""
+    if as_json:
+        show_json(dict(plan.parameters))
+        return
+    import yaml
+
+    click.echo(yaml.safe_dump(dict(plan.parameters), sort_keys=False, allow_unicode=True).rstrip())
+
+
+def _all(*, thorough: bool = False) -> dict[str, Monitor]:
     from mondrift.policy import Policy
     from mondrift.run.plan import load_monitors
     from mondrift.run.workspace import Workspace
     from mondrift.settings import Settings
 
     base = Policy.from_mapping(Settings.load().policy_values())
-    return load_monitors(Workspace(Path()).monitors, policy=base)
+    here = Workspace(Path())
+    if not thorough:
+        return load_monitors(here.monitors, policy=base)
+    from mondrift.run.fitting import check_notebook
+
+    return load_monitors(here.monitors, policy=base, also=lambda d: check_notebook(d, here))
 
 
 def _line(plan: Monitor) -> dict[str, Any]:

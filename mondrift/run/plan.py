@@ -28,6 +28,7 @@ from mondrift.severity import AlertRules
 from mondrift.window import Window
 
 T = TypeVar("T")
+Also = Callable[[Document], None]
 _KEYS = (
     *("model", "title", "notebook", "parameters", "reference", "window", "segments"),
     *("schedule", "check_every", "catch_up", "limits", "policy", "alerts", "retention"),
@@ -138,10 +139,13 @@ class Monitor:
         }
 
 
-def load_monitors(folder: Path | str, *, policy: Policy | None = None) -> dict[str, Monitor]:
+def load_monitors(
+    folder: Path | str, *, policy: Policy | None = None, also: Also | None = None
+) -> dict[str, Monitor]:
     """{name: monitor} of every `*.yaml` in `folder`, by name; `policy` is what theirs build upon.
 
-    Raises MonitorError with the complaints about all files.
+    `also` looks at each file, too, and notes its complaints. Raises MonitorError with the
+    complaints about all files.
     """
     paths = sorted(_folder(folder).glob("*.yaml"))
     monitors: dict[str, Monitor] = {}
@@ -151,7 +155,7 @@ def load_monitors(folder: Path | str, *, policy: Policy | None = None) -> dict[s
     ]
     for path in paths:
         try:
-            monitors[path.stem] = read_monitor(path, policy=policy)
+            monitors[path.stem] = read_monitor(path, policy=policy, also=also)
         except MonitorError as error:
             complaints.append(str(error))
     if complaints:
@@ -180,9 +184,18 @@ def _folder(folder: Path | str) -> Path:
     return path
 
 
-def read_monitor(path: Path, *, policy: Policy | None = None) -> Monitor:
+def read_monitor(path: Path, *, policy: Policy | None = None, also: Also | None = None) -> Monitor:
     """Read and check one file; MonitorError with every complaint, each with its line."""
-    document = read_document(path)
+    return monitor_of(read_document(path), policy=policy, also=also)
+
+
+def monitor_of(
+    document: Document, *, policy: Policy | None = None, also: Also | None = None
+) -> Monitor:
+    """The monitor that a file's values are; MonitorError with every complaint."""
+    path = document.path
+    if also is not None:
+        also(document)
     document.check_keys((), _KEYS)
     if not _NAME.fullmatch(path.stem):
         document.complain((), f"the file's name {path.stem!r} may hold a-z, 0-9, - and _ only.")
