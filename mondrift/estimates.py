@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from mondrift.measurement import Measurement
 from mondrift.measures.column import Column
 from mondrift.metrics import Outcomes, Value, evaluate
-from mondrift.metrics.estimation import ASSUMES, estimate
+from mondrift.metrics.estimation import ASSUMES, estimate, promised
 from mondrift.metrics.expected_error import expected_errors, learn_errors
 from mondrift.metrics.metric import Task
 from mondrift.metrics.recalibration import recalibrate
@@ -41,11 +41,15 @@ Rowwise = NDArray[Any]
 
 @dataclass(frozen=True)
 class _Found:
-    """Estimates by the names of the metrics, the reference's realised ones, facts of all."""
+    """Estimates by the names of the metrics, the reference's realised ones, facts of all.
+
+    `own`: what the same method expects of the reference's own rows.
+    """
 
     values: Mapping[str, Value]
     reference: Mapping[str, Value]
     facts: Mapping[str, Any]
+    own: Mapping[str, float] = field(default_factory=dict)
 
 
 def estimates(before: Rows, after: Rows, seed: int) -> list[Measurement]:
@@ -118,7 +122,9 @@ def _classes(before: Rows, after: Rows, target: Column, task: Task, seed: int) -
     outcomes = Outcomes(task, codes[drawn], None, scores[drawn], names, code, seed)
     predicted = [_prediction(rows, labels) for rows in (before, after)]
     paired = all(each is not None for each in predicted)
-    found = estimate(recalibrate(outcomes), predicted[1] if paired else None, current, seed=seed)
+    learned = recalibrate(outcomes)
+    found = estimate(learned, predicted[1] if paired else None, current, seed=seed)
+    own = predicted[0][drawn] if paired and predicted[0] is not None else None
     reference = evaluate(
         codes, predicted[0], scores,
         task=task, labels=labels, positive=code, metrics=tuple(found.values), seed=seed,
@@ -130,7 +136,7 @@ def _classes(before: Rows, after: Rows, target: Column, task: Task, seed: int) -
         "learned_on": len(drawn),
         "assumes": found.assumes,
     }
-    return _Found(found.values, reference, facts)
+    return _Found(found.values, reference, facts, promised(learned, own, scores[drawn]))
 
 
 def _prediction(rows: Rows, labels: tuple[str, ...]) -> Rowwise | None:
@@ -175,6 +181,7 @@ def _measurement(name: str, column: str, role: str, value: Value, found: _Found)
             "reference_high": reference.high,
             "method": value.method,
             "excluded": value.excluded,
+            "reference_estimate": _finite(found.own.get(name, math.nan)),
             **found.facts,
         },
     )

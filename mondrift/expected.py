@@ -81,12 +81,10 @@ def spoken(found: Measurement) -> Spoken:
 
 
 def _judge(comparison: Comparison, each: Measurement, policy: Policy) -> tuple[Status, str]:
-    share = labelled(comparison, policy.minimum_labels)
+    share, said = labelled(comparison, policy.minimum_labels), spoken(each)
     if share is not None:
-        metric = STAND_INS[each.measure]
-        return "ok", f"{_percent(share)} of rows are labelled: {metric} itself is judged"
+        return "ok", f"{_percent(share)} of rows are labelled: {said.name} itself is judged"
     accuracy = each.measure == "estimated_accuracy"
-    said = spoken(each)
     tolerated = policy.accuracy_drop if accuracy else policy.error_rise
     unsure = _unsure(each, tolerated, policy)
     if unsure:
@@ -125,6 +123,12 @@ def _unsure(each: Measurement, tolerated: float, policy: Policy) -> str:
         return f"too few rows ({each.n_current})"
     if each.low is None:
         return each.reason
+    own = detail.get("reference_estimate")
+    if own is not None and abs(own - detail["reference"]) > tolerated:
+        return (
+            f"predictions are not made from these scores alone: of the reference they promise "
+            f"{_percent(own)}, and labels show {_percent(detail['reference'])}"
+        )
     error, chance = detail.get("calibration_error"), detail.get("calibration_chance")
     if error is not None and chance is not None and error > max(chance, tolerated):
         return f"a calibration error of {error:.3f} remains in the reference"

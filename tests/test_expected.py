@@ -86,6 +86,14 @@ def test_what_could_make_or_hide_a_fall_by_itself_is_inconclusive() -> None:
         assert (found.status, words in found.reason) == ("inconclusive", True), found.reason
 
 
+def test_predictions_that_the_scores_do_not_explain_are_inconclusive() -> None:
+    frames = [scored(3000, 0).assign(score=0.5), scored(1000, 1).assign(score=0.5, late=np.nan)]
+    (found,) = expected(compare(*frames, schema=SCORED), Policy())
+    assert found.status == "inconclusive"
+    assert "predictions are not made from these scores alone" in found.reason
+    assert "they promise 50." in found.reason
+
+
 def test_a_curve_that_recalibration_does_not_follow_is_inconclusive() -> None:
     def jagged(n: int, seed: int) -> pd.DataFrame:
         rng = np.random.default_rng(seed)

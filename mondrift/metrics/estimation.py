@@ -134,6 +134,27 @@ def estimate(
     return Estimate(values, learned.error, share)
 
 
+def promised(
+    learned: Recalibration, prediction: NDArray[Any] | None, probability: NDArray[Any]
+) -> dict[str, float]:
+    """The expected metrics alone, without limits; empty where there is nothing to expect.
+
+    Of the reference's own rows they are what was realised there, unless predictions were made by
+    more than the scores: then what scores promise says little about them.
+
+    >>> from mondrift.metrics.recalibration import recalibrate
+    >>> score = np.linspace(0, 1, 500)
+    >>> learned = recalibrate(Outcomes("binary", (score > 0.4).astype(int), probability=score))
+    >>> print(f"{promised(learned, (score > 0.5).astype(int), score)['accuracy']:.2f}")
+    0.90
+    """
+    window = _window(learned.reference, prediction, probability, None)
+    if learned.reason or window.n == 0 or window.scores.min() < 0 or window.scores.max() > 1:
+        return {}
+    names = (() if prediction is None else _names(learned.reference)) + ("roc_auc",)
+    return dict(zip(names, _metrics(learned(window.scores), window)[0].tolist(), strict=True))
+
+
 def _names(reference: Outcomes) -> tuple[str, ...]:
     return BINARY if reference.task == "binary" else MULTICLASS
 

@@ -11,7 +11,7 @@ from scipy.special import expit, logit
 
 from mondrift.errors import InputError
 from mondrift.metrics import METRICS, Outcomes, evaluate
-from mondrift.metrics.estimation import ASSUMES, estimate
+from mondrift.metrics.estimation import ASSUMES, estimate, promised
 from mondrift.metrics.intervals import clopper_pearson
 from mondrift.metrics.recalibration import recalibrate
 
@@ -68,6 +68,17 @@ def test_calibrated_beta_scores_give_the_closed_forms(calibrated, a: float, b: f
     assert {name: each.value for name, each in values.items()} == pytest.approx(expected, abs=0.006)
     if a == b == 1:
         assert (accuracy, area) == pytest.approx((3 / 4, 5 / 6))
+
+
+def test_of_its_own_rows_the_reference_is_promised_what_it_realised() -> None:
+    chance, target = rows(np.random.default_rng(11), 5000)
+    score = sharpened(chance)
+    learned = recalibrate(Outcomes("binary", target, probability=score))
+    told = (score > 0.5).astype(int)
+    own = promised(learned, told, score)
+    realised = evaluate(target, told, score, task="binary", metrics=list(own))
+    assert own == pytest.approx({name: v.value for name, v in realised.items()}, abs=0.01)
+    assert promised(learned, told, np.full(5000, np.nan)) == {}
 
 
 @pytest.mark.known

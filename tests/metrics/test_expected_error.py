@@ -92,6 +92,24 @@ def test_it_is_blind_to_concept_drift_and_says_so() -> None:
     assert "blind to concept drift" in ASSUMES
 
 
+def test_what_was_read_is_told_with_the_assumption() -> None:
+    target, prediction, features = rows(np.random.default_rng(4), 2000)
+    plain, full = learned(target, prediction), learned(target, prediction, features)
+    assert plain.assumes == ASSUMES.format("the prediction")
+    assert full.assumes == ASSUMES.format("prediction and features")
+    told = expected_errors(full, prediction, features)["mae"].method
+    assert told.startswith("expected from bins of prediction and features;")
+
+
+def test_predictions_beyond_those_learned_from_are_counted() -> None:
+    target, prediction, _ = rows(np.random.default_rng(5), 2000)
+    model = learned(target, prediction)
+    window = np.array([prediction.min() - 1, prediction.max() + 1, 0.0, math.nan, prediction.max()])
+    assert model.outside(window) == 0.5
+    assert math.isnan(model.outside(np.array([math.nan])))
+    assert math.isnan(learned(target[:3], prediction[:3]).outside(window))  # nothing was learned
+
+
 def test_missing_features_are_a_bin_of_their_own() -> None:
     rng = np.random.default_rng(5)
     n = 4000
