@@ -13,7 +13,7 @@ import pandas as pd
 
 from mondrift import wording
 from mondrift.comparison import Comparison
-from mondrift.degradation import worsening
+from mondrift.degradation import JUDGED, change, worsening
 from mondrift.diagnosis import Performance, measurement, performance_of
 from mondrift.expected import estimate_of, spoken
 from mondrift.finding import Finding
@@ -68,7 +68,7 @@ def figures(verdict: Verdict, rows: pd.DataFrame | None = None) -> View:
     labelled = f"{_percent(coverage.statistic)} labelled; " if coverage is not None else ""
     figures = [
         Figure("rows", f"{comparison.current.n:,}",
-               f"{labelled}{comparison.reference.n:,} in the reference"),
+               f"{labelled}{_throughput(comparison)}{comparison.reference.n:,} in the reference"),
         Figure("columns that moved", f"{len(moved)} of {len(judged)}",
                wording.listed(dict.fromkeys(f.group or f.column for f in moved), limit=4)),
     ]  # fmt: skip
@@ -78,6 +78,16 @@ def figures(verdict: Verdict, rows: pd.DataFrame | None = None) -> View:
             figures.append(_figure(found, performance_of(verdict)))
     figures += _estimated(verdict)
     return View((Figures((*figures, *_rates_now(verdict, rows))),))
+
+
+def _throughput(comparison: Comparison) -> str:
+    """Rows per hour where the window knows its bounds: of all that were seen, also of a sample."""
+    start, end = comparison.current.start, comparison.current.end
+    about = [m for m in comparison.measurements if m.family == "volume" and not m.segment]
+    rows = next((m.statistic for m in about if m.measure == "rows"), math.nan)
+    if start is None or end is None or end <= start or math.isnan(rows):
+        return ""
+    return f"{rows / ((end - start).total_seconds() / 3600):,.3g} per hour; "
 
 
 def columns(verdict: Verdict) -> View:
@@ -104,7 +114,7 @@ def metrics(verdict: Verdict) -> View:
 
     lines = [
         (each.measure, _plain(each.detail.get("reference")), _plain(each.statistic),
-         _plain(each.low), _plain(each.high), each.n_current, _noted(each))
+         _plain(each.low), _plain(each.high), each.n_current, _noted(each, verdict.policy))
         for each in verdict.comparison.measurements
         if each.family == "performance" and not each.segment
     ]  # fmt: skip
@@ -116,10 +126,24 @@ def metrics(verdict: Verdict) -> View:
     return View((Table(names, tuple(lines), "Metrics with their 95 % intervals", note),))
 
 
-def _noted(each: Measurement) -> str:
-    """Its reason, and in short what an estimate assumes."""
+def _noted(each: Measurement, policy: Policy) -> str:
+    """Its reason, the smallest change that shows, and in short what an estimate assumes."""
     assumes = each.detail.get("assumes", "").partition(":")[0]
-    return "; ".join(filter(None, (each.reason, assumes)))
+    return "; ".join(filter(None, (each.reason, _smallest(each, policy), assumes)))
+
+
+def _smallest(each: Measurement, policy: Policy) -> str:
+    """The smallest change for the worse that so many labels show, of what is judged."""
+    if each.measure not in JUDGED:
+        return ""
+    found = change(each, policy)
+    if found.outcome == "too few":
+        return "" if each.reason and each.reason in found.reason else found.reason
+    word = "rise" if each.measure == "mae" else "drop"
+    if math.isnan(found.smallest):
+        return f"so few labels can show no {word}"
+    least = wording.amount(each.measure, found.smallest)
+    return f"a true {word} of {least} would show in about 80 % of such windows"
 
 
 def segments(verdict: Verdict) -> View:

@@ -142,7 +142,7 @@ def _read_categorical(series: nw.Series[Any]) -> _Read:
     """Codes into levels. 1, 1.0, Int64(1) and True are one class, named "1"."""
     if series.dtype.is_numeric() or series.dtype == nw.Boolean:
         codes, values = pd.factorize(floats(series), sort=True)
-        names = [str(int(v)) if v % 1 == 0 and abs(v) < 1e15 else repr(float(v)) for v in values]
+        names = [str(int(v)) if abs(v) < 1e15 and v % 1 == 0 else repr(float(v)) for v in values]
         return codes.astype(np.int32), tuple(names), 0
     native = series.to_pandas()
     if not isinstance(native.dtype, pd.CategoricalDtype):

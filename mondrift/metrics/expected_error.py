@@ -125,10 +125,10 @@ def learn_errors(reference: Outcomes, features: Floats | None = None) -> ErrorMo
         reason = NO_ROWS
     elif n < ROWS_PER_BIN * width:
         reason = too_few("rows", n, ROWS_PER_BIN * width).replace("interval", "estimate")
-    elif float(np.ptp(errors)) == 0:
-        reason = "the errors do not vary"
     elif float(errors.max()) > LARGEST:
         reason = OVERFLOW
+    elif float(np.ptp(errors)) == 0:
+        reason = "the errors do not vary"
     if reason:
         return ErrorModel(borders, None, None, n, excluded, reason=reason)
     absolute, square = (_fit(table, borders, values) for values in (errors, errors**2))
