@@ -14,9 +14,10 @@ Imports only go down:
     5  ingest logger/ run/ demo/    hands: files, the client of a model, papermill, archive
     4  settings embedded store/ cache notify/       memory
     3  window kinds matching schema rows measurement histogram privacy unlabelled evidence
-       dependence performance estimates comparison comparing null policy finding drift quality
-       degradation expected labelling learned verdict diagnosis wording severity alert incident
-       playbook exhibits briefing particulars answer appraisal report
+       dependence performance estimates inputs split since why comparison comparing null policy
+       finding drift quality degradation expected labelling learned verdict diagnosis wording
+       playbook severity alert incident exhibits explaining briefing particulars answer appraisal
+       report
                                                     the spine, in the order of the path
     2  charts/ page/     pictures: tidy frame in, chart or markup out
     1  measures/ metrics/ detectors/                numbers
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from mondrift.comparing import compare
     from mondrift.comparison import Comparison
     from mondrift.errors import MondriftError, VerdictError
+    from mondrift.explaining import explain
     from mondrift.finding import Finding
     from mondrift.histogram import Histogram
     from mondrift.learned import learn_thresholds
@@ -71,6 +73,7 @@ __all__ = [
     "charts",
     "chunk",
     "compare",
+    "explain",
     "judge",
     "learn_thresholds",
 ]
@@ -97,6 +100,7 @@ _HOMES = {
     "calendar_matched": "matching",
     "chunk": "window",
     "compare": "comparing",
+    "explain": "explaining",
     "judge": "verdict",
     "learn_thresholds": "learned",
 }

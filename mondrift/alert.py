@@ -16,6 +16,7 @@ from mondrift.diagnosis import FEATURES, FLAGGED, Diagnosis, Moved, diagnose
 from mondrift.expected import STAND_INS
 from mondrift.finding import Finding
 from mondrift.performance import DECISIVE
+from mondrift.playbook import recommend
 from mondrift.severity import SEVERITIES, AlertRules, Severity
 from mondrift.verdict import Verdict
 from mondrift.window import Window
@@ -89,6 +90,7 @@ def alerts_for(
     """
     rules = rules or AlertRules()
     diagnosis = diagnose(verdict, since=since)
+    retraining = recommend(verdict, diagnosis).to_dict()
     alerts = []
     for kind, make in _KINDS.items():
         draft = make(verdict, diagnosis, rules)
@@ -108,6 +110,7 @@ def alerts_for(
                 groups=tuple(dict.fromkeys(f.group for f in draft.findings if f.group)),
                 evidence={
                     "story": diagnosis.story,
+                    "retraining": retraining,
                     "findings": [finding.to_dict() for finding in draft.findings],
                 },
                 playbook=draft.playbook,

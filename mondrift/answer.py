@@ -20,7 +20,7 @@ from mondrift.diagnosis import FLAGGED, Diagnosis, Performance, measurement
 from mondrift.finding import Finding
 from mondrift.measurement import Measurement
 from mondrift.particulars import PARTS
-from mondrift.playbook import entry
+from mondrift.playbook import entry, recommend
 from mondrift.policy import Status
 from mondrift.verdict import Verdict
 
@@ -95,7 +95,7 @@ def answer(verdict: Verdict, diagnosis: Diagnosis, trend: pd.DataFrame, zone: st
         _when(verdict, judged, trend, zone),
         _where(verdict, judged),
         _why(verdict, diagnosis),
-        _what_to_do(diagnosis, doubts),
+        _what_to_do(verdict, diagnosis, doubts),
     )
     facts = tuple(each for each in told if each)
     if judged is None or judged.status in ("inconclusive", "skipped"):
@@ -213,11 +213,11 @@ def _harms(part: Measurement) -> bool:
     return part.low > 0 if error else part.high < 0
 
 
-def _what_to_do(diagnosis: Diagnosis, doubts: Sequence[Finding]) -> str:
+def _what_to_do(verdict: Verdict, diagnosis: Diagnosis, doubts: Sequence[Finding]) -> str:
     judged = diagnosis.performance
     if judged is not None and judged.status in FLAGGED:
         advice = entry(diagnosis.story if diagnosis.story in _HARM else "concept drift")
-        return f"What to do: {_decapital(advice.steps[0])} {advice.retraining}"
+        return f"What to do: {_decapital(advice.steps[0])} {recommend(verdict, diagnosis).text}"
     if judged is None or judged.status != "ok":
         return "What to do: wait for labels, or label a sample of the rows."
     if doubts:

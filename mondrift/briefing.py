@@ -18,7 +18,7 @@ from mondrift import exhibits, wording
 from mondrift.alert import alerts_for
 from mondrift.diagnosis import Diagnosis, Performance, diagnose, measurement, moving_since
 from mondrift.exhibits import View, hits, worst_first
-from mondrift.playbook import entry
+from mondrift.playbook import entry, recommend
 from mondrift.policy import STATUSES
 from mondrift.severity import SEVERITIES, Severity
 from mondrift.verdict import Verdict
@@ -210,7 +210,7 @@ class Briefing(View):
 
     def actions(self) -> View:
         """What to do now, and whether to retrain."""
-        from mondrift.page.sections import Markdown, Text
+        from mondrift.page.sections import Heading, Markdown, Text
 
         if self.diagnosis.story == "no drift" and not self.verdict.flagged():
             return View((Text("Nothing to do."),))
@@ -218,7 +218,8 @@ class Briefing(View):
             self.diagnosis.story if self.diagnosis.story != "no drift" else "data quality"
         )
         steps = "\n".join(f"{number}. {step}" for number, step in enumerate(advice.steps, start=1))
-        return View((Markdown(steps), Markdown(f"**Retraining.** {advice.retraining}")))
+        told = recommend(self.verdict, self.diagnosis).text
+        return View((Markdown(steps), Heading("Retraining", 3), Text(told)))
 
 
 def brief(

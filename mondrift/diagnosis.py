@@ -1,6 +1,7 @@
 """What a verdict says about the model: did it get worse, what moved, does one explain the other.
 
-Five stories, told apart by labels first and scores second:
+Five stories, told apart by labels first, by a split of the drop where it is sure (`why`), and by
+scores where it is not:
 
 - *no drift*: nothing moved, nothing got worse;
 - *drift without harm*: something moved and the model is as right as before: nothing to repair;
@@ -31,6 +32,7 @@ from mondrift.measurement import Measurement
 from mondrift.performance import DECISIVE
 from mondrift.policy import STATUSES, Policy, Status
 from mondrift.verdict import Verdict
+from mondrift.why import Blamed, Why, why_of
 
 Story = Literal[
     "no drift", "drift without harm", "drift, harm unknown", "drift with harm", "concept drift"
@@ -92,6 +94,7 @@ class Diagnosis:
     features: tuple[Moved, ...]
     outputs: tuple[Moved, ...]
     targets: tuple[Moved, ...]
+    why: Why | None = None
 
     @property
     def scores(self) -> Status:
@@ -115,16 +118,20 @@ def diagnose(verdict: Verdict, *, since: Mapping[str, datetime] | None = None) -
     scores = _worst([each.status for each in outputs])
     fresh = any(not each.older and not each.expected for each in features)
     judged = performance.status if performance else "inconclusive"
-    story = story_of(judged, scores, moved=bool(features or outputs), fresh=fresh)
-    return Diagnosis(story, performance, features, outputs, targets)
+    why = why_of(verdict.comparison.measurements)
+    blamed = why.blamed if why else ""
+    story = story_of(judged, scores, moved=bool(features or outputs), fresh=fresh, blamed=blamed)
+    return Diagnosis(story, performance, features, outputs, targets, why)
 
 
-def story_of(performance: Status, scores: Status, *, moved: bool, fresh: bool) -> Story:
-    """The story, from the status of the metric and of the scores.
+def story_of(
+    performance: Status, scores: Status, *, moved: bool, fresh: bool, blamed: Blamed = ""
+) -> Story:
+    """The story, from the status of the metric and of the scores, and what a split has `blamed`.
 
     `moved`: anything moved; `fresh`: a feature moved that nobody expected and that did not move
     before. A far shift of the scores, or a small one together with a fresh feature, may explain a
-    drop; anything less does not.
+    drop; anything less does not. A split of the drop that is sure of either knows better.
 
     >>> story_of("alarm", "ok", moved=False, fresh=False)
     'concept drift'
@@ -134,8 +141,12 @@ def story_of(performance: Status, scores: Status, *, moved: bool, fresh: bool) -
     'drift without harm'
     >>> story_of("inconclusive", "ok", moved=True, fresh=True)
     'drift, harm unknown'
+    >>> story_of("alarm", "ok", moved=True, fresh=False, blamed="inputs")
+    'drift with harm'
     """
     if performance in FLAGGED:
+        if blamed:
+            return "concept drift" if blamed == "relation" else "drift with harm"
         explained = scores == "alarm" or (scores == "warning" and fresh)
         return "drift with harm" if explained else "concept drift"
     if not moved:

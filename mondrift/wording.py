@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from mondrift import why
 from mondrift.comparison import Comparison
 from mondrift.degradation import worsening
 from mondrift.diagnosis import FLAGGED, Diagnosis, Moved, Performance, measurement
@@ -157,8 +158,15 @@ def explanation(verdict: Verdict, diagnosis: Diagnosis) -> tuple[str, ...]:
         f"{_what(each, now)}; it {explains(each, diagnosis)} {_the_change(diagnosis)}."
         for each in diagnosis.features
     ]
+    if diagnosis.why is not None:
+        told += why.sentences(diagnosis.why, now)
     if diagnosis.story == "concept drift":
         told.append("What the model learned does not hold in this window: concept drift.")
+    elif diagnosis.why is not None and diagnosis.why.blamed == "inputs":
+        told.append(
+            "The model is asked about harder cases than in the reference, and answers them as well "
+            "as it ever did: drift with harm."
+        )
     else:
         told.append(
             "The model is asked about conditions that the reference hardly holds, and is wrong "

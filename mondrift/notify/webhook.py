@@ -40,12 +40,13 @@ def payload(
     alert without an event was told before and holds on.
     """
     advice = entry(alert.playbook)
+    retraining = alert.evidence.get("retraining", {}).get("text", advice.retraining)
     lines = [
         _headline(alert, event),
         str(alert.window),
         alert.text,
         *(f"• {step}" for step in advice.steps if event != "recovered"),
-        advice.retraining if event != "recovered" else "",
+        retraining if event != "recovered" else "",
         *(f"Also: {_headline(other, what)}" for what, other in also),
         f"Report: {alert.report_url}" if alert.report_url else "",
     ]

@@ -21,6 +21,7 @@ from mondrift.measures import Layout, fit_layout
 from mondrift.measures.column import Column
 from mondrift.performance import DECISIVE
 from mondrift.rows import Rows, read
+from mondrift.run.causes import causes
 from mondrift.run.maturity import with_label_ages
 from mondrift.run.plan import Monitor
 from mondrift.run.reference import bounds, reference_rows, window_rows
@@ -42,7 +43,7 @@ def judge_window(store: Store, monitor: Monitor, window: Window) -> Verdict:
     verdict = by_counts(store, monitor, window)
     if verdict is None or any(each.reason.startswith(UNDECIDED) for each in verdict.findings):
         verdict = by_rows(store, monitor, window)
-    return _with_slices(store, monitor, window, verdict)
+    return _explained(store, monitor, window, verdict)
 
 
 def by_counts(store: Store, monitor: Monitor, window: Window) -> Verdict | None:
@@ -84,16 +85,22 @@ def by_rows(store: Store, monitor: Monitor, window: Window) -> Verdict:
     return judge(_told(comparison, "rows"), monitor.policy)
 
 
-def _with_slices(store: Store, monitor: Monitor, window: Window, verdict: Verdict) -> Verdict:
-    """The same verdict, and where the model got worse if it did: only rows of features can say."""
+def _explained(store: Store, monitor: Monitor, window: Window, verdict: Verdict) -> Verdict:
+    """The same verdict, and where, why and since when the model got worse if it did.
+
+    Only rows of features can say; a quiet check reads none.
+    """
     worse = any(f.check in DECISIVE and f.status in FLAGGED for f in verdict.findings)
     known = verdict.comparison.measurements
-    if not worse or any(each.measure.startswith("slice_") for each in known):
+    if not worse:
         return verdict
     model = watched(store, monitor)
     before = reference_rows(store, monitor, model, window)
-    found = slices(before, window_rows(store, model, window))
-    told = [replace(each, detail={**each.detail, "from": "rows"}) for each in found]
+    after = window_rows(store, model, window)
+    searched = any(each.measure.startswith("slice_") for each in known)
+    found = [] if searched else slices(before, after)
+    found = [replace(each, detail={**each.detail, "from": "rows"}) for each in found]
+    told = [*found, *causes(store, monitor, verdict, before, after)]
     return replace(verdict, comparison=replace(verdict.comparison, measurements=(*known, *told)))
 
 

@@ -66,7 +66,8 @@ def metrics_summary(
 
 def _performance(past: pd.DataFrame) -> dict[str, Any]:
     """{metric: {avg, min, max, std, n_windows}} over the windows in which it could be computed."""
-    known = past[(past["family"] == "performance") & past["statistic"].notna()]
+    about = (past["family"] == "performance") & past["measure"].isin(NEEDED)
+    known = past[about & past["statistic"].notna()]
     return {
         str(name): {
             "avg": _number(values.mean()),

@@ -22,6 +22,7 @@ from mondrift.store import (
     folding,
     labels,
     log,
+    mistakes,
     models,
     registering,
     rollup_windows,
@@ -352,6 +353,16 @@ class Store(Ledger, Truth, Upkeep):
         With those that a sampling `Logger` saw and did not keep: exact for whole hours (UTC).
         """
         return volumes.volume(self._db, self.model(model_id), start, end, every)
+
+    def mistakes(
+        self, model_id: str, start: datetime, end: datetime, *, every: str = "1h", zone: str = "UTC"
+    ) -> pd.DataFrame:
+        """Errors of the labelled rows per "1h" or "1D" of a zone: start, n, errors, squares.
+
+        `errors` sums 1 per wrong class, or absolute errors; `squares` their squares. An hour
+        without labelled rows is left out.
+        """
+        return mistakes.mistakes(self._db, self.model(model_id), start, end, every, zone)
 
     def live_volume(self, model_id: str, *, hours: int = 24) -> pd.DataFrame:
         """Rows of the last whole hours and of this one: columns start, n; for dashboards.

@@ -24,11 +24,12 @@ SPINE = (
         "slices",
         "pair",
     ),
+    *("inputs", "split", "since", "why"),
     *("comparison", "comparing", "null", "policy", "finding", "drift", "quality", "degradation"),
     *("expected", "labelling", "learned", "verdict"),
     *("diagnosis", "wording"),
-    *("severity", "alert", "incident", "playbook", "exhibits", "briefing", "particulars", "answer"),
-    *("appraisal", "report"),
+    *("playbook", "severity", "alert", "incident", "exhibits", "explaining", "briefing"),
+    *("particulars", "answer", "appraisal", "report"),
 )
 FLOORS = (
     ("errors",),
