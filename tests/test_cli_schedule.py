@@ -99,3 +99,34 @@ def test_a_heartbeat_that_cannot_be_read_is_as_none(folder: Path, text: str) -> 
     (folder / NAME).write_text(text, encoding="utf-8")
     told = call("status", env={"MONDRIFT_HOME": str(folder)})
     assert (told.exit_code, "none has run here" in told.output) == (0, True)
+
+
+@pytest.mark.parametrize("every", [60.0, 0.0])  # 0: under cron
+def test_status_fails_for_a_dead_mans_switch_when_no_heartbeat_is_young_enough(
+    folder: Path, every: float
+) -> None:
+    env = beat(folder, age=timedelta(minutes=10), every=every)
+    assert call("status", "--fail-if-silent", "15m", env=env).exit_code == 0
+    late = call("status", "--json", "--fail-if-silent", "5m", env=env)
+    assert (late.exit_code, "no heartbeat of a scheduler for 6" in late.output) == (1, True)
+    never = call("status", "--fail-if-silent", "5m", env={"MONDRIFT_HOME": str(folder / "other")})
+    assert (never.exit_code, "no heartbeat of a scheduler ever" in never.output) == (1, True)
+    assert call("status", "--fail-if-silent", "soon", env=env).exit_code == 2
+
+
+def test_status_tells_of_checks_without_a_report(folder: Path) -> None:
+    kinds = {kind: {"n": 0, "windows": []} for kind in ("waiting", "given_up")}
+    due = {"due": {"n": 1, "windows": ["3 January 2024"]}, **kinds}
+    nothing = {"due": {"n": 0, "windows": []}, **kinds}
+    Heartbeat(
+        at=datetime.now(UTC).isoformat(timespec="seconds"),
+        host="box",
+        pid=os.getpid(),
+        every=60.0,
+        checking={"n": 7, "pid": 1},
+        monitors={"daily": {**nothing, "checks": due}},
+    ).write(folder)
+    told = call("status", env={"MONDRIFT_HOME": str(folder)}).output
+    assert "  7 checks: running\n" in told
+    assert "  daily, checks: 1 missed (3 January 2024)\n" in told
+    assert "  daily: " not in told

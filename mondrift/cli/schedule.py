@@ -15,14 +15,16 @@ if TYPE_CHECKING:
     from mondrift.settings import Settings
 
 
-def _seconds(_ctx: click.Context, _param: click.Parameter, value: str) -> float:
-    """A length of time: 90, 90s, 5m, 2h."""
+def seconds(_ctx: click.Context, _param: click.Parameter, value: str | None) -> float | None:
+    """A length of time: 90, 90s, 5m, 2h; None where none was given."""
     from mondrift.run.ticks import seconds_of
 
-    seconds = seconds_of(value)
-    if seconds is None:
+    if value is None:
+        return None
+    found = seconds_of(value)
+    if found is None:
         raise click.BadParameter(f"{value!r} is no length of time; try 90s, 5m or 2h.")
-    return seconds
+    return found
 
 
 @click.command()
@@ -30,11 +32,11 @@ def _seconds(_ctx: click.Context, _param: click.Parameter, value: str) -> float:
 @click.option("--once", is_flag=True, help="Run what is due now, then end: for cron and systemd.")
 @click.option("--workers", type=click.IntRange(min=1), default=2, show_default=True,
               help="Runs at a time; one of each monitor.")  # fmt: skip
-@click.option("--every", callback=_seconds, default="60s", show_default=True,
+@click.option("--every", callback=seconds, default="60s", show_default=True,
               help="From one look at the monitors to the next.")  # fmt: skip
-@click.option("--limit", callback=_seconds, default="2h", show_default=True,
+@click.option("--limit", callback=seconds, default="2h", show_default=True,
               help="How long one run may take.")  # fmt: skip
-@click.option("--grace", callback=_seconds, default="60s", show_default=True,
+@click.option("--grace", callback=seconds, default="60s", show_default=True,
               help="How long running ones may go on when asked to stop.")  # fmt: skip
 @click.option("--catch-up", type=click.IntRange(min=1), metavar="N",
               help="Look back at N windows, whatever the monitors' files say.")  # fmt: skip
@@ -126,6 +128,21 @@ def scheduler_status(settings: Settings, now: datetime | None = None) -> dict[st
     for remembered in ("asked", "checked"):
         plain.pop(remembered, None)
     return {"health": health(beat, now or datetime.now(UTC)), **plain}
+
+
+def fail_if_silent(told: dict[str, Any], most: float | None) -> None:
+    """End with 1 when the last heartbeat is more than so many seconds old, or there is none.
+
+    Under cron, too, where `--once` promises no next one.
+    """
+    if most is None:
+        return
+    at = told.get("at")
+    age = None if at is None else (datetime.now(UTC) - datetime.fromisoformat(at)).total_seconds()
+    if age is None or age > most:
+        since = "ever" if age is None else f"for {age:,.0f} s"
+        click.echo(f"mondrift: no heartbeat of a scheduler {since}", err=True)
+        raise click.exceptions.Exit(1)
 
 
 def show_scheduler(told: dict[str, Any]) -> None:

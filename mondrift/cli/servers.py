@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mondrift.cli.output import as_json, opened_store, show_json
+from mondrift.cli.schedule import fail_if_silent, scheduler_status, seconds, show_scheduler
 
 if TYPE_CHECKING:
     from mondrift.cache import Counts
@@ -48,15 +49,17 @@ def down() -> None:
 
 @click.command()
 @as_json
-def status(as_json: bool) -> None:
+@click.option("--fail-if-silent", "most", callback=seconds, metavar="TIME",
+              help="Exit with 1 when a scheduler's last heartbeat is older: 15m, 2h.")  # fmt: skip
+def status(as_json: bool, most: float | None) -> None:
     """Which servers are used, whether they and the scheduler run, what is missed; starts nothing.
 
     \b
     Example:
       mondrift status --json
+      mondrift status --fail-if-silent 15m
     """
     from mondrift import embedded
-    from mondrift.cli.schedule import scheduler_status, show_scheduler
     from mondrift.settings import Settings
 
     settings = Settings.load()
@@ -72,6 +75,7 @@ def status(as_json: bool) -> None:
             "REDIS_URL": settings.redis_url is not None,
         }
         show_json(plain)
+        fail_if_silent(scheduler, most)
         return
     if settings.database_url is not None:
         click.echo("DATABASE_URL is set: the store is your own PostgreSQL")
@@ -83,6 +87,7 @@ def status(as_json: bool) -> None:
         rate = f"{counts.hit_rate:.0%} of " if asked else ""
         click.echo(f"cache: answered {rate}{asked:,} look-ups")
     show_scheduler(scheduler)
+    fail_if_silent(scheduler, most)
 
 
 def _cache_counts(settings: Settings, found: ServersStatus) -> Counts | None:
