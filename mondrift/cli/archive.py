@@ -1,4 +1,4 @@
-"""The folder of reports: archive index, prune."""
+"""The folder of reports: archive index, prune, compare."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from mondrift.cli.output import as_json, reports_option, show_json
 
 if TYPE_CHECKING:
     from mondrift.run.archive import Archive
+    from mondrift.run.contrast import Change
     from mondrift.run.keeping import Keeping
     from mondrift.run.pruning import Pruned
 
@@ -75,6 +76,50 @@ def archive_prune(
     word = "would go" if dry_run else "gone"
     freed = sum(each.freed for each in gone) / 1e6
     click.echo(f"{len(gone)} reports {word}, {freed:.1f} MB")
+
+
+@archive.command("compare")
+@click.argument("first")
+@click.argument("second")
+@reports_option
+@as_json
+def archive_compare(first: str, second: str, reports: Path | None, as_json: bool) -> None:
+    """Two runs side by side: metrics, and columns that are judged otherwise.
+
+    A run is named by its id, the beginning of it, or as monitor/day. Reads the archive only.
+
+    \b
+    Example:
+      mondrift archive compare flights_weekly/2013-02-25 flights_weekly/2013-04-22
+    """
+    from mondrift.run.contrast import contrast
+
+    found = contrast(_archive(reports), first, second)
+    if as_json:
+        show_json(found.to_dict())
+        return
+    for each in (found.first, found.second):
+        click.echo(f"{each['monitor']}, {each['window']} (revision {each['revision']}, "
+                   f"{each['rows']:,} rows): {each['status']}: {each['reason']}")  # fmt: skip
+    click.echo("\nPerformance, whole window:")
+    for change in found.metrics:
+        click.echo(f"  {change.measure:<24} {_pair(change)}")
+    click.echo("\nJudged otherwise:" if found.statuses else "\nNo column is judged otherwise.")
+    for change in (each for each in found.statuses if not each.segment):
+        was, now = (each or "-" for each in change.status)
+        click.echo(
+            f"  {change.column:<24} {f'{was} -> {now}':<24} {change.measure} {_pair(change)}"
+        )
+    if apart := sum(1 for each in found.statuses if each.segment):
+        click.echo(f"  and {apart} in segments (--json tells them)")
+
+
+def _pair(change: Change) -> str:
+    """Before and after, and the difference, where they are known."""
+    sides = ["-" if each is None else f"{each:.4g}" for each in (change.was, change.now)]
+    if change.was is None or change.now is None:
+        return " -> ".join(sides)
+    return f"{' -> '.join(sides)} ({change.now - change.was:+.4g})"
 
 
 def _archive(reports: Path | None) -> Archive:

@@ -167,3 +167,31 @@ def test_a_file_in_the_place_of_the_archive_is_told(tmp_path: Path) -> None:
 def test_a_record_of_a_later_version_can_be_read() -> None:
     plain = json.loads(FINISHED.to_json())
     assert Record.from_dict({**plain, "colour": "blue"}) == FINISHED
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "null", "[]", "7", '"x"', "{}", "\x00\x01", '{"run_id": 3}', "[" * 5000,
+        FINISHED.to_json().replace("\n", "").replace('"weekly"', '"../../etc"'),
+        FINISHED.to_json().replace("\n", "").replace('"0001"', '"/tmp/x"'),
+        FINISHED.to_json().replace("\n", "").replace('"Accuracy fell"', "[1]"),
+        FINISHED.to_json().replace("\n", "").replace("0.63", '"much"'),
+    ],
+    ids=range(12),
+)  # fmt: skip
+def test_a_line_that_is_no_record_is_passed_over(archive: Archive, line: str) -> None:
+    publish(archive)
+    with (archive.folder / RUNS).open("ab") as file:
+        file.write(line.encode() + b"\n\xff\xfe half a let\n")
+    assert archive.records() == (FINISHED,)
+    assert archive.index().is_file()
+
+
+def test_hostile_words_of_a_record_are_text_in_the_index(archive: Archive) -> None:
+    evil = '</script><script>alert("1")</script>\u2028'
+    window = {**FINISHED.window, "label": evil}
+    publish(archive, replace(FINISHED, headline=evil, status="evil", window=window))
+    page = (archive.folder / INDEX).read_text(encoding="utf-8")
+    assert "<script>alert" not in page
+    assert page.count("</script>") == 3
