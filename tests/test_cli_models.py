@@ -126,7 +126,8 @@ def test_waiting_labels_and_ages_are_listed(env: dict[str, str]) -> None:
     assert "2 stored" in told
     assert "labels of unknown ids wait for their prediction: mondrift labels waiting prices" in told
     assert (
-        "1 ids have labels without a prediction" in call("model", "show", "prices", env=env).output
+        "ids with labels and without a prediction: 1 (mondrift labels waiting prices)"
+        in call("model", "show", "prices", env=env).output
     )
     waiting = json.loads(call("labels", "waiting", "prices", "--json", env=env).output)
     assert [(each["id"], each["value"]) for each in waiting] == [("gone", 3.5)]

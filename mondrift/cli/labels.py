@@ -62,4 +62,4 @@ def labels_waiting(model_id: str, limit: int, as_json: bool) -> None:
         found = found.drop(columns="value")
     show_frame(found, as_json=as_json, empty=f"no label of {model_id!r} waits for its prediction")
     if not as_json and ids > len(found):
-        click.echo(f"{ids:,} ids have labels that wait; --limit shows more")
+        click.echo(f"ids with labels that wait: {ids:,}; --limit shows more")

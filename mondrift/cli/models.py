@@ -72,7 +72,8 @@ def model_show(model_id: str, as_json: bool) -> None:
         click.echo(f"{each.severity}: {each.open} incidents open, {each.alerts} alerts so far")
     if waiting:
         click.echo(
-            f"{waiting:,} ids have labels without a prediction: mondrift labels waiting {model_id}"
+            f"ids with labels and without a prediction: {waiting:,} "
+            f"(mondrift labels waiting {model_id})"
         )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
@@ -135,9 +136,8 @@ class _Labels:
                 refuse_zoneless(frame, "received_at", self.source.path)
             else:
                 frame["received_at"] = zoned(frame["received_at"], self.zone)
-        elif self.model.clock == "wall":
-            frame["received_at"] = pd.Timestamp(started)
-        done = self.store.label(self.model.model_id, frame)
+        at = datetime.fromisoformat(started)
+        done = self.store.label(self.model.model_id, frame, sent_at=at)
         counts = {
             "stored": done.stored,
             "unchanged": done.unchanged,

@@ -48,12 +48,19 @@ class LabelResult:
     quarantined: int
 
 
-def label(db: Database, model: Model, rows: Any, *, replayed: Sequence[int] = ()) -> LabelResult:
+def label(
+    db: Database,
+    model: Model,
+    rows: Any,
+    *,
+    replayed: Sequence[int] = (),
+    sent_at: datetime | None = None,
+) -> LabelResult:
     """Check and store labels; see `Store.label`.
 
     `replayed`: the quarantine entries that the labels come from, one per label.
     """
-    checked, timed = _check(db, model, rows)
+    checked, timed = _check(db, model, rows, sent_at or db.clock())
     keep = np.flatnonzero(checked.complaints.keep(checked.n))
     values = _values(db, model, checked, keep)
     keep = np.flatnonzero(checked.complaints.keep(checked.n))
@@ -70,7 +77,7 @@ def label(db: Database, model: Model, rows: Any, *, replayed: Sequence[int] = ()
     return LabelResult(result.stored, result.unchanged, result.unknown, len(rejected))
 
 
-def _check(db: Database, model: Model, rows: Any) -> tuple[Checked, bool]:
+def _check(db: Database, model: Model, rows: Any, sent_at: datetime) -> tuple[Checked, bool]:
     """The labels, and whether they say when they were received."""
     schema = model.schema
     if schema.target is None:
@@ -98,7 +105,7 @@ def _check(db: Database, model: Model, rows: Any) -> tuple[Checked, bool]:
     form = Schema(id="id", target="value", timestamp="received_at", kinds=kinds)
     checked = check(source, Record(form, 0), zone=None, latest=db.clock(), timeless=not timed)
     if not timed:
-        checked.timestamps[:] = to_microseconds(db.clock(), "the store's clock")
+        checked.timestamps[:] = to_microseconds(sent_at, "sent_at")
     nameless = np.array([each is None for each in checked.ids], dtype=bool)
     checked.complaints.add(nameless, lambda _: "it has no id")
     return checked, timed

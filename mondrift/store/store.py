@@ -217,15 +217,15 @@ class Store(Ledger, Truth, Upkeep):
         self._meter.add("ingest", done.stored, perf_counter() - began)
         return done
 
-    def label(self, model_id: str, labels_: Any) -> LabelResult:
+    def label(self, model_id: str, labels_: Any, *, sent_at: datetime | None = None) -> LabelResult:
         """Store ground truth: a frame, a list of dicts or one dict with id, value, received_at.
 
-        `received_at` says when each label became known; default: now; must be given for a model
-        with the clock "data". The label received last holds; labels of unknown ids wait for their
-        prediction.
+        `received_at` says when each label became known; default: `sent_at`, which is now if not
+        given; must be given for a model with the clock "data". The label received last holds;
+        labels of unknown ids wait for their prediction.
         """
         began = perf_counter()
-        done = labels.label(self._db, self.model(model_id), labels_)
+        done = labels.label(self._db, self.model(model_id), labels_, sent_at=sent_at)
         self._meter.add("labels", done.stored, perf_counter() - began)
         return done
 

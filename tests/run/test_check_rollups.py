@@ -248,10 +248,10 @@ def test_a_baseline_counts_all_of_its_rows_and_bins_stay_the_same(world: World) 
     assert labels[0] == labels[1]
 
 
-def whole_window(verdict: Verdict) -> dict[tuple[str, str], float]:
-    """What was measured over all rows."""
+def whole_window(verdict: Verdict) -> dict[tuple[str, str], float | str]:
+    """What was measured over all rows, or why it could not be."""
     measured = verdict.comparison.measurements
-    return {(e.column, e.measure): e.statistic for e in measured if not e.segment}
+    return {(e.column, e.measure): e.reason or e.statistic for e in measured if not e.segment}
 
 
 @pytest.mark.parametrize(
