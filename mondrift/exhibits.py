@@ -129,7 +129,9 @@ def metrics(verdict: Verdict) -> View:
 def _noted(each: Measurement, policy: Policy) -> str:
     """Its reason, the smallest change that shows, and in short what an estimate assumes."""
     assumes = each.detail.get("assumes", "").partition(":")[0]
-    return "; ".join(filter(None, (each.reason, _smallest(each, policy), assumes)))
+    chance = each.detail.get("ceiling") if each.measure == "calibration_error" else None
+    floor = "" if chance is None else f"up to {chance:.2g} by chance alone"
+    return "; ".join(filter(None, (each.reason, _smallest(each, policy), floor, assumes)))
 
 
 def _smallest(each: Measurement, policy: Policy) -> str:

@@ -71,7 +71,7 @@ def metric(name: str) -> str:
     ('accuracy', 'MAE', 'ROC AUC')
     """
     label = METRICS[name].label
-    return label if label[1:2].isupper() or " AUC" in label else label[:1].lower() + label[1:]
+    return label.lower() if METRICS[name].unit == "share" else label
 
 
 def reading(name: str, value: float) -> str:
