@@ -111,6 +111,20 @@ def test_a_quiet_day_is_ok_and_says_nothing(world):
     assert world.sent() == 0
 
 
+def test_a_drop_is_searched_in_the_rows_and_a_quiet_day_is_not(world):
+    rows = day(1)
+    worse = (rows["x"] > 0.7) & (np.arange(N) % 5 > 0)
+    world.log(rows.assign(guess=np.where(worse, 1 - rows["bought"], rows["guess"])))
+    result = world.check(1)
+    stored = world.store.comparison(result.run).measurements
+    found = [each for each in stored if each.measure == "slice_accuracy"]
+    assert found[0].segment.startswith("x from 0.")
+    assert found[0].detail["from"] == "rows"
+    world.log(day(2))
+    quiet = world.check(2).verdict.comparison.measurements
+    assert [each for each in quiet if each.measure == "slice_accuracy"] == []
+
+
 def test_a_check_stores_verdict_alerts_incident_and_one_message(world):
     world.log(day(1, shift=1.0, wrong=0.5))
     result = world.check(1, reports="https://reports.example/")
