@@ -95,8 +95,9 @@ def explain(
     errors = errors_of(before, after)
     if errors is None:
         raise InputError(
-            "There is nothing to explain without targets and predictions: declare them, e.g. "
-            "schema=Schema(target='late', prediction='predicted_late')."
+            "There is nothing to explain without targets and predictions in both windows: declare "
+            "them, e.g. schema=Schema(target='late', prediction='predicted_late'), and give both "
+            "windows these columns."
         )
     timestamp = before.schema.timestamp
     if timestamp is not None:

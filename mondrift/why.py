@@ -107,6 +107,9 @@ def split_told(why: Why) -> str:
     if why.inputs is None or why.relation is None:
         return f"Whether other inputs or another relation did it cannot be told: {why.reason}."
     relation, inputs = why.relation, why.inputs
+    total = inputs.harm + relation.harm
+    if total <= 1e-9:
+        return "The model did not get worse: there is nothing to explain."
     if why.blamed == "relation":
         return (
             f"On inputs that both windows have alike, {_moved(why.metric, relation)} "

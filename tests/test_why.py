@@ -65,6 +65,11 @@ def test_what_is_not_clear_and_what_cannot_be_told_is_said() -> None:
     assert reason in split_told(Why("accuracy", None, None, None, reason))
 
 
+def test_a_model_that_did_not_get_worse_has_nothing_to_explain() -> None:
+    better = Effect(-0.05, -0.09, -0.01)
+    assert "nothing to explain" in split_told(Why("accuracy", better, better, None))
+
+
 def test_the_moment_is_told_with_its_range_and_its_end() -> None:
     now = datetime(2013, 4, 22, tzinfo=UTC)
     why = Why("accuracy", None, None, SINCE)
