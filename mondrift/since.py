@@ -105,7 +105,7 @@ def changed_since(course: Course, about: Measurement, *, metric: str, seed: int 
             moments["until"] = course.starts[until]
         detail |= {name: at.astimezone(UTC).isoformat() for name, at in moments.items()}
         detail |= {"step": course.step, "zone": course.zone}
-        detail |= {"reference": found.before, "labelled": _rows_after(course, found.at)}
+        detail |= {"reference": found.before, "labelled": _rows_after(course, found.last)}
     return replace(
         about, measure=SINCE, statistic=size, pvalue=None if reason else found.pvalue,
         low=None, high=None, reason=reason, detail=detail,

@@ -33,7 +33,7 @@ class Effect:
 class Since:
     """The moment from which on errors are more, its 95 % range, and when that was over.
 
-    `before` and `after` are mean errors; `labelled` rows came from that moment on.
+    `before` and `after` are mean errors; `labelled` rows came after the range.
     """
 
     at: datetime
@@ -132,8 +132,8 @@ def split_told(why: Why) -> str:
 
 
 def moment_told(since: Since, now: datetime | None) -> str:
-    """The moment from which on errors are more."""
-    return _moment(since.at, since, now)
+    """The moment by which errors surely were more: the end of its range."""
+    return _moment(since.last, since, now)
 
 
 def since_told(why: Why, now: datetime | None) -> str:
