@@ -93,7 +93,7 @@ def answer(verdict: Verdict, diagnosis: Diagnosis, trend: pd.DataFrame, zone: st
     doubts = [*_segments(verdict, metric), *_others(verdict, metric)]
     told = (
         _when(verdict, judged, trend, zone),
-        _where(verdict, judged),
+        _where(verdict),
         _why(verdict, diagnosis),
         _what_to_do(verdict, diagnosis, doubts),
     )
@@ -172,8 +172,8 @@ def _when(verdict: Verdict, judged: Performance | None, trend: pd.DataFrame, zon
     return f"Since when: the window of {began.day} {began:%B %Y}; by now {run} windows in a row."
 
 
-def _where(verdict: Verdict, judged: Performance | None) -> str:
-    told = wording.segments(verdict) if judged is not None and judged.status in FLAGGED else ""
+def _where(verdict: Verdict) -> str:
+    told = wording.segments(verdict)
     return f"Where: {_decapital(told)}" if told else ""
 
 

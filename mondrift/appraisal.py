@@ -46,6 +46,10 @@ _NOT_SPLIT = (
     "It was not split into its parts: that is done only where a metric became worse and the rows "
     "are there."
 )
+_DOUBT = (
+    "Look at what is marked above, and ask the people who know it what changed there. On the whole "
+    "the model is as right as before: no reason to retrain it now."
+)
 _PARTS_MEAN = (
     "Other inputs: the model is asked about rows of another kind, and is as right on each kind as "
     "before. Other outcomes: like rows come out in another way than before; only new labels can "
@@ -113,6 +117,8 @@ class Appraisal(View):
         change, found = self._change(), self._whole("changed_since")
         if change is not None:
             return _say(f"The errors changed on {change}.")
+        if not self._worse:
+            return _say("On the whole the model did not become worse: there is nothing to explain.")
         reason = found.reason if found and found.reason else "no single moment stands out"
         return _say(f"Since when: {reason}.")
 
@@ -121,6 +127,8 @@ class Appraisal(View):
         from mondrift import charts
 
         rows = particulars.parts(self._comparison, self.metric)
+        if rows.empty and not self._worse:
+            return []
         if rows.empty:
             found = [self._whole(name) for name in particulars.PARTS]
             reasons = [f"{each.reason}." for each in found if each and each.reason]
@@ -187,8 +195,11 @@ class Appraisal(View):
 
     def actions(self) -> View:
         """What to do now, and whether to retrain."""
+        judged = self.briefing.diagnosis.performance
         if self.answer.status == "ok":
             return _say("Nothing to do: the model works. No reason to retrain.")
+        if judged is not None and judged.status == "ok":
+            return _say(_DOUBT)
         return self.briefing.actions()
 
     # Reading
@@ -196,6 +207,12 @@ class Appraisal(View):
     @property
     def _comparison(self) -> Comparison:
         return self.briefing.verdict.comparison
+
+    @property
+    def _worse(self) -> bool:
+        """Whether labels show that the model became worse on the whole."""
+        judged = self.briefing.diagnosis.performance
+        return judged is not None and judged.status in FLAGGED
 
     def _whole(self, measure: str) -> Measurement | None:
         return measurement(self._comparison, measure)
@@ -233,7 +250,7 @@ class Appraisal(View):
     def _since(self) -> pd.DataFrame | None:
         """The moment to mark: only where the model became worse."""
         change = self._change()
-        if change is None or self.answer.status not in FLAGGED:
+        if change is None or not self._worse:
             return None
         moments = {"at": change.at, "from": change.start, "to": change.end}
         return pd.DataFrame({name: [pd.Timestamp(at)] for name, at in moments.items()})

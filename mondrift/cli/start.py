@@ -37,7 +37,7 @@ def init(folder: Path) -> None:
     "--browser/--no-browser", default=None, help="Open the index; default: if there is a display."
 )
 def demo(browser: bool | None) -> None:
-    """Monitor a year of real flights: log, label, check every week, report five of them.
+    """Monitor a year of real flights: log, label, check every week, report what matters.
 
     \b
     Example:

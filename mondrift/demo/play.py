@@ -19,6 +19,7 @@ from typing import Any, Protocol
 import pandas as pd
 
 from mondrift import demo
+from mondrift.appraisal import appraise
 from mondrift.briefing import Briefing, brief
 from mondrift.errors import ModelError, RunError
 from mondrift.notify import Channel, Webhook, channels, deliver
@@ -35,6 +36,8 @@ from mondrift.store.runs import config_hash
 from mondrift.window import Window
 
 MONITOR = "flights_weekly"
+PERFORMANCE = "flights_performance"
+TOLD = ("2013-04-22", "2013-12-02")  # windows of it that get a page
 BASELINE = "four weeks of winter"
 _PER_CALL = 10_000
 _INDENT = " " * 5
@@ -51,16 +54,20 @@ def play(store: Store, workspace: Workspace, say: Say) -> Path:
 
     Raises RunError when a report failed; the others are made all the same.
     """
-    monitor = load_monitor(
-        MONITOR, workspace.monitors, policy=Policy.from_mapping(store.settings.policy_values())
+    policy = Policy.from_mapping(store.settings.policy_values())
+    monitor, outlook = (
+        load_monitor(name, workspace.monitors, policy=policy) for name in (MONITOR, PERFORMANCE)
     )
     say("1/5  the model and a year of its predictions", step=True)
     fill(store, say)
-    windows = monitor.windows(now_of(store, monitor) or demo.WEEKS[-1].end)
+    now = now_of(store, monitor) or demo.WEEKS[-1].end
+    windows = monitor.windows(now)
     told = [each for week in demo.WEEKS for each in windows if each.start == week.start]
     say(f"2/5  checking {len(windows)} weeks, from the first to the last", step=True)
     with receiver(store) as (mail, into):
-        outcomes = _weeks(store, monitor, windows, told, workspace, say)
+        outcomes = _run(store, monitor, windows, told, workspace, say)
+        long = [outlook.window(day) for day in TOLD]
+        answers = _run(store, outlook, outlook.windows(now), long, workspace, say)
         say("4/5  telling people", step=True)
         sent = deliver(store.outbox, into, clock=store.now)
         say(f"     {sent.sent} messages sent, {sent.failed} not taken")
@@ -70,10 +77,14 @@ def play(store: Store, workspace: Workspace, say: Say) -> Path:
     for week, outcome in zip(demo.WEEKS, outcomes, strict=True):
         raised = alerts[alerts["run_id"] == outcome.checked.run.run_id]
         tell(week, outcome, brief(outcome.verdict, history=history, alerts=raised), say)
+    for outcome in answers:
+        tell_answer(store, outcome, say)
     tell_mail(mail, say)
-    failed = [outcome.error for outcome in outcomes if outcome.error]
+    failed = [outcome.error for outcome in (*outcomes, *answers) if outcome.error]
     if failed:
-        raise RunError(f"{len(failed)} of {len(outcomes)} reports failed: {failed[0]}")
+        raise RunError(
+            f"{len(failed)} of {len(outcomes) + len(answers)} reports failed: {failed[0]}"
+        )
     return Archive(workspace.reports).index()
 
 
@@ -123,7 +134,7 @@ def _is_filled(store: Store, many: int) -> bool:
     return int(volume["n"].sum()) == many
 
 
-def _weeks(
+def _run(
     store: Store,
     monitor: Monitor,
     windows: Sequence[Window],
@@ -131,7 +142,7 @@ def _weeks(
     workspace: Workspace,
     say: Say,
 ) -> list[Outcome]:
-    """Every week in the order of time, for incidents live in it; a report of those to be told."""
+    """Every window in the order of time, for incidents live in it; a report of those to be told."""
     outcomes: list[Outcome] = []
     known = _checked(store, monitor)
     for window in windows:
@@ -160,6 +171,16 @@ def tell(week: demo.Week, outcome: Outcome, briefing: Briefing, say: Say) -> Non
     say(f"  {week.name}: {briefing.headline}.")
     for line in briefing.ranked[:1]:
         say(fill_lines(f"{line.severity}: {line.text}"))
+    say(f"     {outcome.page}")
+
+
+def tell_answer(store: Store, outcome: Outcome, say: Say) -> None:
+    """Whether the model still worked in one longer window, and where that is told."""
+    run, window = outcome.checked.run, outcome.verdict.comparison.current
+    history = store.history(run.model_id, monitor=run.monitor, whole=True)
+    answer = appraise(brief(outcome.verdict, history=history, zone=demo.ZONE)).answer
+    say("")
+    say(f"  {window.label}: does the model still work? {answer.title}")
     say(f"     {outcome.page}")
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from mondrift import demo, embedded
 from mondrift.comparison import Comparison
-from mondrift.demo.play import MONITOR, play
+from mondrift.demo.play import MONITOR, PERFORMANCE, TOLD, play
 from mondrift.run.archive import Archive, Record
 from mondrift.run.workspace import Workspace, lay_out
 from mondrift.store import Store
@@ -34,6 +34,7 @@ class Played:
     workspace: Workspace
     said: list[str]
     records: dict[str, Record]
+    long: dict[str, Record]
 
     def verdict(self, monday: str) -> Verdict:
         return self.store.verdict(self.records[monday].run_id)
@@ -63,9 +64,14 @@ def played(
             workspace = Workspace(folder)
             index = play(store, workspace, lambda words, *, step=False: said.append(words))
             assert index == folder / "reports" / "index.html"
-            records = {r.window["start"]: r for r in Archive(workspace.reports).records()}
-            by_week = {name: records[week.start.isoformat()] for name, week in WEEKS.items()}
-            yield Played(store, workspace, said, by_week)
+            records = {
+                (r.monitor, r.window["start"]): r for r in Archive(workspace.reports).records()
+            }
+            by_week = {
+                name: records[MONITOR, week.start.isoformat()] for name, week in WEEKS.items()
+            }
+            long = {start[:10]: r for (name, start), r in records.items() if name == PERFORMANCE}
+            yield Played(store, workspace, said, by_week, long)
 
 
 def value(comparison: Comparison, measure: str, column: str = "", segment: str = "") -> float:
@@ -179,6 +185,19 @@ def test_each_week_tells_its_story(played: Played) -> None:
     assert "storm" not in words
 
 
+def test_whether_the_model_still_works_is_answered_for_longer_windows(played: Played) -> None:
+    assert sorted(played.long) == list(TOLD)
+    words = "\n".join(played.said)
+    assert "does the model still work? Yes on the whole, but not in origin=LGA." in words
+    assert "28 days from 2 December 2013: does the model still work? No: accuracy fell by" in words
+    checked = played.store.history(
+        demo.MODEL_ID, measures="accuracy", monitor=PERFORMANCE, whole=True
+    )
+    assert checked["window_start"].nunique() == 13
+    sent = {kind for record in played.long.values() for kind in [record.state, record.error]}
+    assert sent == {"finished", ""}
+
+
 def test_the_webhook_got_what_a_report_explains(played: Played) -> None:
     outbox = played.store.outbox.to_frame()
     assert set(outbox["state"]) == {"sent"}
@@ -207,7 +226,7 @@ def test_a_second_performance_repeats_nothing_and_is_quick(played: Played) -> No
     assert time.monotonic() - began < 30
     assert (len(played.store.runs()), len(played.store.outbox.to_frame())) == before
     assert "     67,523 flights and their labels are in the store already" in said
-    assert sum("report is there" in words for words in said) == 5
+    assert sum("report is there" in words for words in said) == len(WEEKS) + len(TOLD)
 
 
 @pytest.fixture
@@ -235,3 +254,13 @@ def test_each_page_opens_with_the_network_off_and_draws_every_chart(
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert (opened.requests, opened.messages) == ([], [])
         page.close()
+    for record in played.long.values():
+        path = played.workspace.reports / PERFORMANCE / record.run_id / "report.html"
+        assert path.stat().st_size < 1_400_000
+        opened = open_page(path, width=390).drawn()
+        charts = opened.page.locator("figure[data-chart]").count()
+        assert charts >= 8
+        assert opened.page.locator("figure[data-chart=drawn]").count() == charts
+        assert opened.page.evaluate("document.documentElement.scrollWidth") <= 390
+        assert (opened.requests, opened.messages) == ([], [])
+        opened.page.close()

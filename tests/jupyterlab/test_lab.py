@@ -73,9 +73,9 @@ def draw_all(lab: Lab, cells: list[dict[str, Any]]) -> None:
         lab.page.wait_for_function(DRAWN, arg=[at, many], timeout=PATIENCE)
 
 
-def banner(lab: Lab, cells: list[dict[str, Any]]) -> str:
+def banner(lab: Lab, cells: list[dict[str, Any]], shown_by: str = "verdict") -> str:
     """The words of the verdict's banner, once it is seen."""
-    at = next(at for at, cell in enumerate(cells) if cell["id"] == "verdict")
+    at = next(at for at, cell in enumerate(cells) if cell["id"] == shown_by)
     lab.page.evaluate(SCROLL, at)
     seen = lab.page.locator(".jp-Notebook:visible .banner").first
     seen.wait_for(timeout=PATIENCE)
@@ -90,6 +90,18 @@ def test_the_drift_report_runs_and_draws_and_writes_nothing(lab: Lab, database_u
     assert sum(charts(cells).values()) >= 10
     draw_all(lab, cells)
     assert "Accuracy fell by 15.9 points" in banner(lab, cells)
+    assert fingerprint(database_url) == before
+
+
+def test_the_performance_report_runs_and_draws_and_writes_nothing(
+    lab: Lab, database_url: str
+) -> None:
+    before = fingerprint(database_url)
+    cells = run_all(lab, "performance_report.ipynb")
+    assert errors(cells) == []
+    assert sum(charts(cells).values()) >= 7
+    draw_all(lab, cells)
+    assert "No: accuracy fell by 15.9 points, to 63.4 %." in banner(lab, cells, "appraise")
     assert fingerprint(database_url) == before
 
 
