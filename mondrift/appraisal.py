@@ -186,8 +186,11 @@ class Appraisal(View):
         if guess["statistic"].isna().all():
             return [self._nothing(name, "Nothing is estimated for this model")]
         both = [
-            each.dropna(subset="statistic").assign(series=series, measure=self.metric)
-            for each, series in ((guess, "estimated"), (truth, "realised"))
+            each.assign(series=series, measure=self.metric)
+            for each, series in (
+                (guess, "estimated"),
+                (truth.dropna(subset="statistic"), "realised"),
+            )
         ]
         rows = pd.concat([each for each in both if not each.empty])
         drawn = charts.estimated(rows, self._reference(self.metric))

@@ -55,7 +55,7 @@ def estimated(history: pd.DataFrame, baseline: pd.DataFrame | None = None) -> al
         legend=alt.Legend(title=None),
     )
     guess, truth = (both.transform_filter(f"datum.series == '{name}'") for name in SERIES)
-    y, low = scales.level(metric), scales.level(metric, "low")
+    y, low = scales.level(metric), scales.level(metric, "low", rows)
     layers = [
         *scales.baseline(baseline, metric),
         guess.mark_rule(strokeWidth=16, color=theme.BAND.light).encode(y=low, y2="high:Q"),

@@ -58,9 +58,16 @@ def axis(metric: str, title: str = "") -> alt.Axis:
     return alt.Axis(title=named, tickCount=5)
 
 
-def level(metric: str, field: str = "statistic") -> alt.Y:
-    """A metric on the y axis, which need not start at 0: it is read against its reference."""
-    return alt.Y(f"{field}:Q", axis=axis(metric), scale=alt.Scale(zero=False, nice=True))
+def level(metric: str, field: str = "statistic", rows: pd.DataFrame | None = None) -> alt.Y:
+    """A metric on the y axis, which need not start at 0: it is read against its reference.
+
+    The axis reaches as far as the intervals of `rows` (columns `low` and `high`).
+    """
+    scale = alt.Scale(zero=False, nice=True)
+    ends = [] if rows is None else [*rows["low"].dropna(), *rows["high"].dropna()]
+    if ends:
+        scale = alt.Scale(zero=False, nice=True, domain={"unionWith": [min(ends), max(ends)]})
+    return alt.Y(f"{field}:Q", axis=axis(metric), scale=scale)
 
 
 def baseline(frame: pd.DataFrame | None, metric: str) -> list[alt.Chart]:
@@ -82,7 +89,7 @@ def baseline(frame: pd.DataFrame | None, metric: str) -> list[alt.Chart]:
         ("high", "to", written),
     )
     band = base.mark_rect(color=theme.REFERENCE.light, opacity=0.45).encode(
-        x=alt.value(0), x2=alt.value("width"), y=level(metric, "low"), y2="high:Q"
+        x=alt.value(0), x2=alt.value("width"), y=level(metric, "low", rows), y2="high:Q"
     )
     rule = base.mark_rule(strokeDash=[5, 4], strokeWidth=1.4, color=theme.MUTED.light)
     words = base.mark_text(

@@ -103,7 +103,10 @@ def config() -> dict[str, Any]:
             "titlePadding": 10,
             "labelLimit": 180,
         },
-        "axisX": {"grid": False, "labelOverlap": "greedy", "labelFlush": False},
+        "axisX": {
+            **{"grid": False, "labelOverlap": "greedy", "labelFlush": False},
+            **{"labelSeparation": 6},
+        },
         "axisY": {"domain": False, "ticks": False, "labelPadding": 8},
         "legend": {
             **words,
