@@ -173,7 +173,7 @@ def _when(verdict: Verdict, judged: Performance | None, trend: pd.DataFrame, zon
 
 
 def _where(verdict: Verdict) -> str:
-    told = wording.segments(verdict)
+    told = " ".join(filter(None, (wording.segments(verdict), wording.slices(verdict))))
     return f"Where: {_decapital(told)}" if told else ""
 
 

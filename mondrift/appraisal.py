@@ -108,10 +108,6 @@ class Appraisal(View):
             return _say("No segment has a metric: none is declared, or too few labels came.")
         return charts.segments(rows)
 
-    def slices(self) -> View:
-        """Parts of the rows that were found by searching: a table, or a sentence."""
-        return particulars.slices(self._comparison, self.metric)
-
     def since(self) -> View:
         """When the errors changed, in a sentence."""
         change, found = self._change(), self._whole("changed_since")

@@ -17,7 +17,6 @@ from mondrift.comparison import Comparison
 from mondrift.degradation import worsening
 from mondrift.diagnosis import measurement
 from mondrift.exhibits import View
-from mondrift.measurement import Measurement
 from mondrift.verdict import Verdict
 
 FEW = 5
@@ -29,7 +28,15 @@ PARTS = {"covariate_shift_effect": "other inputs", "concept_drift_effect": "othe
 def segments(verdict: Verdict, metric: str) -> pd.DataFrame:
     """A metric in each segment, the worst change first: for `charts.segments`."""
     status = {f.segment: f.status for f in verdict.findings if f.check == metric}
-    found = [each for each in _by_part(verdict.comparison, metric) if each.segment in status]
+    found = [
+        each
+        for each in verdict.comparison.measurements
+        if each.measure == metric
+        and each.segment in status
+        and each.segment
+        and not math.isnan(each.statistic)
+        and each.detail.get("reference") is not None
+    ]
     rows = [
         (each.segment, metric, each.statistic, each.detail["reference"], each.low, each.high,
          status[each.segment], each.n_current)
@@ -37,23 +44,6 @@ def segments(verdict: Verdict, metric: str) -> pd.DataFrame:
     ]  # fmt: skip
     names = ("segment", "measure", "statistic", "reference", "low", "high", "status", "n_current")
     return pd.DataFrame(rows, columns=list(names))
-
-
-def slices(comparison: Comparison, metric: str) -> View:
-    """Parts of the rows that a search has found: a table, or a sentence."""
-    from mondrift.page.sections import Table, Text
-
-    found = _by_part(comparison, f"slice_{metric}")
-    if not found:
-        return View((Text("No other part of the rows stands out."),))
-    lines = [
-        (each.segment, each.detail["reference"], each.statistic, each.low, each.high,
-         each.n_current, each.detail.get("adjusted"))
-        for each in found
-    ]  # fmt: skip
-    names = ("rows", "reference", "current", "from", "to", "n", "adjusted p")
-    note = "Found by a search; p is corrected for all parts that were looked at."
-    return View((Table(names, tuple(lines), f"Where else {metric} became worse", note),))
 
 
 def parts(comparison: Comparison, metric: str) -> pd.DataFrame:
@@ -113,17 +103,6 @@ def estimates(comparison: Comparison) -> View:
     names = ("metric", "reference", "estimated", "from", "to", "realised", "note")
     note = _assumptions([each.detail for each in found])
     return View((Table(names, tuple(lines), "Estimated without labels", note),))
-
-
-def _by_part(comparison: Comparison, measure: str) -> list[Measurement]:
-    return [
-        each
-        for each in comparison.measurements
-        if each.measure == measure
-        and each.segment
-        and not math.isnan(each.statistic)
-        and each.detail.get("reference") is not None
-    ]
 
 
 def _class(target: str, label: str) -> str:

@@ -55,9 +55,10 @@ def estimated(history: pd.DataFrame, baseline: pd.DataFrame | None = None) -> al
         legend=alt.Legend(title=None),
     )
     guess, truth = (both.transform_filter(f"datum.series == '{name}'") for name in SERIES)
-    y, low = scales.level(metric), scales.level(metric, "low", rows)
+    y, low = scales.level(metric), scales.level(metric, "low")
     layers = [
         *scales.baseline(baseline, metric),
+        scales.reach(alt.Chart(inline(rows)).encode(x=time_axis(rows, padding=18)), metric),
         guess.mark_rule(strokeWidth=16, color=theme.BAND.light).encode(y=low, y2="high:Q"),
         guess.mark_line(strokeWidth=1.8).encode(y=y, color=colour),
         guess.mark_point(filled=True, size=40, opacity=1).encode(y=y, color=colour),

@@ -54,7 +54,7 @@ def performance(
     rows = with_status(rows.assign(window=window_labels(rows))).drop(columns=["window_end"])
     base = alt.Chart(inline(rows)).encode(x=time_axis(rows, padding=18))
     bands = base.mark_rule(strokeWidth=9, strokeCap="round", color=theme.BAND.light).encode(
-        y=scales.level(metric, "low", rows), y2="high:Q"
+        y=scales.level(metric, "low"), y2="high:Q"
     )
     y, written = scales.level(metric), scales.shape(metric)
     line = base.mark_line(color=theme.CURRENT.light, strokeWidth=1.8).encode(y=y)
@@ -81,7 +81,7 @@ def performance(
         *scales.baseline(baseline, metric),
         *_thresholds(thresholds, metric),
         *_since(since, rows),
-        *(bands, line, points),
+        *(scales.reach(base, metric), bands, line, points),
     ]
     return alt.LayerChart(layer=layers, width="container", height=250, description=words)
 

@@ -58,16 +58,18 @@ def axis(metric: str, title: str = "") -> alt.Axis:
     return alt.Axis(title=named, tickCount=5)
 
 
-def level(metric: str, field: str = "statistic", rows: pd.DataFrame | None = None) -> alt.Y:
-    """A metric on the y axis, which need not start at 0: it is read against its reference.
+def level(metric: str, field: str = "statistic") -> alt.Y:
+    """A metric on the y axis, which need not start at 0: it is read against its reference."""
+    return alt.Y(f"{field}:Q", axis=axis(metric), scale=alt.Scale(zero=False, nice=True))
 
-    The axis reaches as far as the intervals of `rows` (columns `low` and `high`).
+
+def reach(base: alt.Chart, metric: str) -> alt.Chart:
+    """A layer that is not seen: it makes the y axis reach the ends in `high`.
+
+    The drawer fits an axis to `y`, not to `y2`; a domain of our own makes it warn on the console.
     """
-    scale = alt.Scale(zero=False, nice=True)
-    ends = [] if rows is None else [*rows["low"].dropna(), *rows["high"].dropna()]
-    if ends:
-        scale = alt.Scale(zero=False, nice=True, domain={"unionWith": [min(ends), max(ends)]})
-    return alt.Y(f"{field}:Q", axis=axis(metric), scale=scale)
+    unseen: alt.Chart = base.mark_point(opacity=0, size=1)
+    return unseen.encode(y=level(metric, "high"))
 
 
 def baseline(frame: pd.DataFrame | None, metric: str) -> list[alt.Chart]:
@@ -89,7 +91,7 @@ def baseline(frame: pd.DataFrame | None, metric: str) -> list[alt.Chart]:
         ("high", "to", written),
     )
     band = base.mark_rect(color=theme.REFERENCE.light, opacity=0.45).encode(
-        x=alt.value(0), x2=alt.value("width"), y=level(metric, "low", rows), y2="high:Q"
+        x=alt.value(0), x2=alt.value("width"), y=level(metric, "low"), y2="high:Q"
     )
     rule = base.mark_rule(strokeDash=[5, 4], strokeWidth=1.4, color=theme.MUTED.light)
     words = base.mark_text(
