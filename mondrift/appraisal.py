@@ -21,6 +21,7 @@ from mondrift.comparison import Comparison
 from mondrift.diagnosis import FLAGGED, measurement
 from mondrift.exhibits import View
 from mondrift.measurement import Measurement
+from mondrift.why import since_told, split_told, why_of
 
 if TYPE_CHECKING:
     import altair as alt
@@ -110,9 +111,9 @@ class Appraisal(View):
 
     def since(self) -> View:
         """When the errors changed, in a sentence."""
-        change, found = self._change(), self._whole("changed_since")
-        if change is not None:
-            return _say(f"The errors changed on {change}.")
+        found, why = self._whole("changed_since"), why_of(self._comparison.measurements)
+        if why is not None and why.since is not None:
+            return _say(since_told(why, self._comparison.current.start))
         if not self._worse:
             return _say("On the whole the model did not become worse: there is nothing to explain.")
         reason = found.reason if found and found.reason else "no single moment stands out"
@@ -129,7 +130,9 @@ class Appraisal(View):
             found = [self._whole(name) for name in particulars.PARTS]
             reasons = [f"{each.reason}." for each in found if each and each.reason]
             return [_say(next(iter(reasons), _NOT_SPLIT))]
-        return [_say(_PARTS_MEAN), charts.parts(rows)]
+        why = why_of(self._comparison.measurements)
+        told = [_say(split_told(why))] if why is not None else []
+        return [*told, charts.parts(rows), _say(_PARTS_MEAN)]
 
     def calibration(self) -> Exhibit:
         """Scores against what came true, reference and now."""
