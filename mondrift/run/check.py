@@ -121,6 +121,14 @@ def conclude(
     return CheckResult(stored, verdict, alerts, outcome.news)
 
 
+def has_news(store: Store, monitor: Monitor, window: Window) -> bool:
+    """Whether a check of the window would find rows or labels that the last one has not seen."""
+    return store.primary.has_news(
+        monitor.name, monitor.model, window, monitor.config(),
+        reference=_measured_against(monitor, window),
+    )  # fmt: skip
+
+
 def _measured_against(monitor: Monitor, window: Window) -> tuple[Window, ...]:
     """Windows whose late rows and labels are news, too; a window without any fails in judging."""
     try:

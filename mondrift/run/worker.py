@@ -22,7 +22,7 @@ from typing import Any
 from mondrift.embedded.place import Place, home
 from mondrift.errors import MondriftError, RunError, ServerError, StoreError
 from mondrift.run.catch_up import CatchUp
-from mondrift.run.check import now_of
+from mondrift.run.check import has_news, now_of
 from mondrift.run.children import BUSY, Batch, Bell, Child, Started
 from mondrift.run.heartbeat import Heartbeat, read_heartbeat, told
 from mondrift.run.notes import Notes
@@ -210,18 +210,28 @@ class Worker:
     def _launch_checks(self) -> None:
         """One process for the checks of every monitor that nobody runs just now."""
         asked: list[tuple[str, Window]] = []
-        for name, found in self._checks.items():
-            wanted = (*found.due, *found.late)[: _MOST_CHECKS - len(asked)]
-            if wanted and name not in self._children and self._is_free(name):
+        for name, found in list(self._checks.items()):
+            if (found.due or found.late) and name not in self._children and self._is_free(name):
+                news = tuple(each for each in found.late if self._has_news(name, each))
+                wanted = (*found.due, *news)[: _MOST_CHECKS - len(asked)]
                 asked += [(name, window) for window in wanted]
+                looked = (*wanted, *(each for each in found.late if each not in news))
                 keep = self._rules(self._monitors[name]).windows
-                self._check_notes.ask(name, wanted, found.tick, keep)
+                self._check_notes.ask(name, looked, found.tick, keep)
+                self._checks[name] = replace(found, late=())
         if asked:
             self._batch = Batch.start(
                 self._commands.checks, asked, cwd=str(self._folder), limit=self._terms.limit
             )
             _LOG.info("%d checks of %d monitors: started", len(asked), len(self._batch.monitors()))
             self._beat()
+
+    def _has_news(self, name: str, window: Window) -> bool:
+        """Two counts, instead of a process that would find nothing new."""
+        try:
+            return has_news(self._opened(), self._monitors[name], window)
+        except MondriftError:  # the check itself will say what is wrong
+            return True
 
     def _is_free(self, name: str) -> bool:
         """Whether nobody runs the monitor; then starting a process is not in vain."""

@@ -50,6 +50,19 @@ class Ledger:
         wanted = runs.Wanted(monitor, window, config, tuple(reference))
         return runs.begin(self._db, models.get(self._db, model_id), wanted, force=force)
 
+    def has_news(
+        self,
+        monitor: str,
+        model_id: str,
+        window: Window | tuple[datetime, datetime],
+        config: Mapping[str, Any],
+        *,
+        reference: Sequence[Window | tuple[datetime, datetime]] = (),
+    ) -> bool:
+        """Whether `begin_run`, with the same arguments, would begin one; writes nothing."""
+        wanted = runs.Wanted(monitor, window, config, tuple(reference))
+        return runs.has_news(self._db, models.get(self._db, model_id), wanted)
+
     def save_check(
         self,
         run: Run,

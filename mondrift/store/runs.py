@@ -123,11 +123,7 @@ def begin(db: Database, model: Model, wanted: Wanted, *, force: bool) -> Run:
     start, end = _bounds(wanted.window)
     hashed = config_hash(wanted.config)
     with transaction(db.engine) as connection:
-        rows, labels = _watermarks(connection, model.number, start, end)
-        before = [
-            _watermarks(connection, model.number, *_bounds(each)) for each in wanted.reference
-        ]
-        seen = _Seen(rows, labels, sum(map(sum, before)))
+        seen = _seen(connection, model, wanted)
         key = (wanted.monitor, hashed, start, end)
         latest = _latest(connection, model, key)
         if latest is not None and latest.state == "started":
@@ -153,6 +149,16 @@ def begin(db: Database, model: Model, wanted: Wanted, *, force: bool) -> Run:
         }
         connection.execute(insert(runs), row)
         return replace(_get(connection, str(row["run_id"])), fresh=True)
+
+
+def has_news(db: Database, model: Model, wanted: Wanted) -> bool:
+    """Whether `begin` would begin a run; see `Store.has_news`."""
+    key = (wanted.monitor, config_hash(wanted.config), *_bounds(wanted.window))
+    with told(db.engine), db.engine.connect() as connection:
+        latest = _latest(connection, model, key)
+        if latest is None or latest.state not in ("checked", "finished"):
+            return True
+        return _more(latest, _seen(connection, model, wanted))
 
 
 def get(db: Database, run_id: str) -> Run:
@@ -235,6 +241,12 @@ class _Seen:
     rows: int
     labels: int
     reference: int
+
+
+def _seen(connection: Connection, model: Model, wanted: Wanted) -> _Seen:
+    rows, labels = _watermarks(connection, model.number, *_bounds(wanted.window))
+    before = [_watermarks(connection, model.number, *_bounds(each)) for each in wanted.reference]
+    return _Seen(rows, labels, sum(map(sum, before)))
 
 
 def _more(run: Run, seen: _Seen) -> bool:

@@ -29,7 +29,8 @@ from mondrift.run.exporter import export
 from mondrift.run.notebook import execute, lean_imports, read_notebook
 
 WORK = """\
-import mondrift as md, numpy as np, pandas as pd
+import mondrift as md, mondrift.charts, numpy as np, pandas as pd
+mondrift.charts.enable()
 def rows(seed):
     random = np.random.default_rng(seed)
     return pd.DataFrame({f"x{i}": random.normal(size=5000) for i in range(10)})

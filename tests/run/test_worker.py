@@ -91,13 +91,14 @@ def opener(folder: Path, url: str) -> Callable[[], Store]:
     return lambda: Store.open(url, settings=settings)
 
 
-def checker(folder: Path, url: str, **files: str) -> Worker:
+def checker(folder: Path, url: str, checks: tuple[str, ...] | None = None, **files: str) -> Worker:
     """A scheduler that only checks, in processes of its own, what files {monitor: text} say."""
     monitors = folder / "params" / "monitors"
     monitors.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
         (monitors / f"{name}.yaml").write_text(text, encoding="utf-8")
-    commands = Commands(run=("false",), checks=("env", f"DATABASE_URL={url}", *CHECKS))
+    real = ("env", f"DATABASE_URL={url}", *CHECKS)
+    commands = Commands(run=("false",), checks=checks or real)
     opens = opener(folder, url)
     return Worker(folder, lambda: (load_monitors(monitors), {}), commands, opens, Terms(once=True))
 
@@ -218,6 +219,9 @@ def test_rows_that_come_a_little_late_are_seen_by_the_next_check_of_the_newest_w
     store.log(model, day(3).tail(1).assign(id="on", at=datetime(2024, 1, 4, 20, 1, tzinfo=UTC)))
     assert checker(tmp_path, database_url, **files).run() == 0  # the next tick, by the data's clock
     assert states(store, f"{model}_a") == {("02", "checked"): 1, ("03", "checked"): 2}
+    # At a tick without news no process is started.
+    store.log(model, day(3).tail(1).assign(id="end", at=datetime(2024, 1, 4, 21, 1, tzinfo=UTC)))
+    assert checker(tmp_path, database_url, ("false",), **files).run() == 0
 
 
 def test_a_store_that_was_away_is_opened_again(
