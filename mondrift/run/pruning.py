@@ -151,23 +151,20 @@ def _in_hand(archive: Archive, record: Record) -> bool:
 
 def tombstone(record: Record) -> str:
     """The small page that stays where the report of a run was."""
-    from mondrift.report import Banner, Report
+    from mondrift.report import Heading, Report, Text
 
     window = str(record.window.get("label") or record.window.get("start"))
     start = record.window.get("start")
     found = record.headline if record.state == "finished" else record.error
-    banner = Banner(
-        "skipped",
-        "This report was removed.",
+    words = (
         f"It was kept until {record.pruned_at[:10]}; reports are removed when they are old.",
-        (
-            f"What it found: {found or 'nothing'} (status: {record.status or record.state})",
-            "What was measured is in the store as long as results are kept there.",
-            f"To make the report again: mondrift run {record.monitor} --window {start}",
-        ),
+        f"What it found: {found or 'nothing'} (status: {record.status or record.state}).",
+        "What was measured is in the store as long as results are kept there.",
+        f"To make the report again: mondrift run {record.monitor} --window {start}",
     )
-    title = f"{record.monitor}: {window}"
-    return Report(title, subtitle=f"Run {record.run_id}").add(banner).to_html()
+    report = Report(f"{record.monitor}: {window}", subtitle=f"Run {record.run_id}")
+    report = report.add(Heading("This report was removed."))
+    return report.add(Text("\n\n".join(words))).to_html()
 
 
 def _size(archive: Archive, record: Record) -> int:

@@ -78,3 +78,24 @@ def test_without_javascript_the_newest_runs_remain(
 def test_the_index_fits_a_phone(open_page: Callable[..., Any], index_file: Path) -> None:
     page = open_page(index_file, width=390).drawn().page
     assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+def test_removed_reports_are_shown_when_asked_for_and_by_a_permalink(
+    open_page: Callable[..., Any], tmp_path: Path
+) -> None:
+    runs = [
+        IndexRun(f"r{i}", "weekly", f"weekly/r{i}/report.html", f"2013-01-0{i}", "", "ok", "fine",
+                 pruned=i < 3, label=f"day {i}")
+        for i in range(1, 6)
+    ]  # fmt: skip
+    target = tmp_path / "index.html"
+    target.write_text(index_page("Reports", runs), encoding="utf-8")
+    page = open_page(target).drawn().page
+    assert rows(page) == 3
+    page.check("[name=pruned]")
+    assert rows(page) == 5
+    assert page.locator(".runs tr.pruned").first.text_content().endswith("(report removed)weekly")
+    link = page.url
+    page.goto("about:blank")
+    page.goto(link)
+    assert (rows(page), page.is_checked("[name=pruned]")) == (5, True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -48,3 +49,11 @@ def test_fifty_thousand_runs_fit() -> None:
     page = index_page("Reports", (run(i) for i in range(50_000)))
     assert len(page.encode()) < 6_000_000
     assert page.count("<tr>") == 101  # the others are drawn on demand
+
+
+def test_removed_reports_are_counted_and_left_out_of_the_markup() -> None:
+    facts = run(1, label="week 1")
+    page = index_page("Reports", [run(2), replace(facts, pruned=True)])
+    assert "1 run of 1 monitor; the reports of 1 older one were removed" in page
+    assert page.count("week 1") == 1  # in the rows that the script draws when asked
+    assert "No runs yet" not in index_page("Reports", [replace(facts, pruned=True)])
