@@ -8,6 +8,7 @@ and browsers reserve far more than they use, so that the kernel's own limits on 
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import signal
 import subprocess
@@ -32,18 +33,22 @@ class Guard:
         self._limits = limits
         self._pid = pid
         self._done = threading.Event()
+        self._deadline = math.inf
+
+    def begin(self) -> None:
+        """The kernel has started, and the first cell begins: from now on the time counts."""
+        self._deadline = min(self._deadline, monotonic() + self._limits.run)
 
     def watch(self) -> None:
         """Look again and again, until told to stop or until the kernel had to be ended."""
-        deadline = monotonic() + self._limits.run
         on_linux = (_PROC / "self" / "statm").exists()
         step = 1.0 if self._limits.memory is None or not on_linux else 0.1
         looks = 0
-        while not self._done.wait(max(min(step, deadline - monotonic()), 0.05)):
+        while not self._done.wait(max(min(step, self._deadline - monotonic()), 0.05)):
             pid = self._pid()
-            if pid is None:  # its start has a limit of its own
+            if pid is None:
                 continue
-            if monotonic() >= deadline:
+            if monotonic() >= self._deadline:
                 self._end("time", pid)
                 return
             if self._limits.memory is None:

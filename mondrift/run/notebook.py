@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import copy
+import fcntl
 import logging
 import os
 import shutil
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 Progress = Callable[[str], None]
+_HELD = "held"  # in a kernel's folder: locked by the process that runs it
 _RAISE = "The limit stands under `limits:` in the monitor's file."
 
 
@@ -95,6 +97,11 @@ def execute(
         kernel = _kernel_class(private, environment or {})
         with _own_event_loop(), guarded(limits, lambda: _pid(kernel)) as guard:
             error = ""
+
+            def start(cell: NotebookNode, cell_index: int) -> None:
+                guard.begin()
+                steps.start(cell, cell_index)
+
             try:
                 papermill_engines.execute_notebook_with_engine(
                     None,
@@ -105,7 +112,7 @@ def execute(
                     execution_timeout=limits.cell,
                     kernel_manager_class=kernel,
                     resources={"metadata": {"path": str(folder)}},
-                    on_cell_start=steps.start,
+                    on_cell_start=start,
                     extra_arguments=[
                         "--HistoryManager.enabled=False",
                         "--Application.log_level=50",
@@ -229,10 +236,26 @@ def _private_folder() -> Iterator[Path]:
             f"No temporary folder can be made for the kernel: {error.strerror}. Free some space, "
             "or set TMPDIR."
         ) from None
+    held = os.open(folder / _HELD, os.O_CREAT | os.O_RDWR, 0o600)
+    fcntl.flock(held, fcntl.LOCK_EX)
     try:
+        _sweep(folder.parent)
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        os.close(held)
+
+
+def _sweep(where: Path) -> None:
+    """Take away the folders of our runs that were killed, sockets and keys included."""
+    for left in where.glob(f"md-*/{_HELD}"):
+        with contextlib.suppress(OSError):  # another user's, or one that is held
+            lock = os.open(left, os.O_RDWR)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(left.parent, ignore_errors=True)
+            finally:
+                os.close(lock)
 
 
 def _kernel_class(private: Path, environment: Mapping[str, str]) -> type[Any]:
@@ -271,6 +294,14 @@ def _pid(kernel: type[Any]) -> int | None:
     return pid
 
 
+async def _cancelled() -> None:
+    """End what a run that was stopped by a signal has left in the loop."""
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
+
+
 @contextlib.contextmanager
 def _own_event_loop() -> Iterator[None]:
     """Close the event loop that Jupyter's libraries make in this thread and leave open."""
@@ -281,6 +312,7 @@ def _own_event_loop() -> Iterator[None]:
     finally:
         for loop in {outer, asyncio.get_event_loop()}:
             if not loop.is_running() and not loop.is_closed():
+                loop.run_until_complete(_cancelled())
                 loop.run_until_complete(loop.shutdown_asyncgens())
                 loop.close()
         asyncio.set_event_loop(None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +15,7 @@ import pytest
 from mondrift.errors import RunError
 from mondrift.run.exporter import export
 from mondrift.run.limits import Limits
-from mondrift.run.notebook import Execution, execute, read_notebook
+from mondrift.run.notebook import Execution, _sweep, execute, read_notebook
 from tests.run.notebooks import made
 
 pytestmark = pytest.mark.notebooks
@@ -151,6 +152,17 @@ def test_runs_beside_each_other_do_not_meet(tmp_path: Path) -> None:
 def test_no_folder_of_a_kernel_is_left_behind(tmp_path: Path) -> None:
     execution = run(tmp_path, "import os; os.environ['IPYTHONDIR']")
     assert not Path(shown(execution)[0].strip("'")).exists()
+
+
+def test_the_folder_of_a_run_that_was_killed_is_taken_away_by_the_next(tmp_path: Path) -> None:
+    for name in ("md-of-a-dead-one", "md-of-a-living-one"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "held").touch()
+        (tmp_path / name / "kernel.json").touch()
+    with (tmp_path / "md-of-a-living-one" / "held").open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        _sweep(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["md-of-a-living-one"]
 
 
 def test_a_notebook_that_is_none_is_refused(tmp_path: Path) -> None:

@@ -170,7 +170,7 @@ LEAKS = {
     "an exception": "import os; raise RuntimeError('no login with ' + os.environ['SHOP_TOKEN'])",
     "a nested value": "import os; {'kept': [os.environ['SHOP_TOKEN'] + '!']}",
     "the error stream": "import os, sys; print(os.environ['SHOP_TOKEN'], file=sys.stderr)",
-    "the environment": "import os; print([each for each in os.environ.items() if 'SHOP' in each[0]])",
+    "the environment": "import os; print([k for k in os.environ.items() if 'SHOP' in k[0]])",
     "a chart": (
         "import os; from IPython.display import display\n"
         "spec = {'title': os.environ['SHOP_TOKEN'], 'mark': 'bar'}\n"
