@@ -79,7 +79,8 @@ def changed(comparison: Comparison, zone: str = "UTC") -> Change | None:
     found = measurement(comparison, "changed_since")
     if found is None or math.isnan(found.statistic) or (found.pvalue or 0.0) > SURE:
         return None
-    at, start, end = (_local(found.detail[name], zone) for name in ("at", "from", "to"))
+    days = str(found.detail.get("zone") or zone)  # in which the errors were cut into days
+    at, start, end = (_local(found.detail[name], days) for name in ("at", "from", "to"))
     return Change(at, start, end)
 
 
