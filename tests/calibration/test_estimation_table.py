@@ -9,8 +9,7 @@ import pytest
 from mondrift.metrics.intervals import clopper_pearson
 from tests.calibration.estimation import COUNTS, PAGE, SCENARIOS, render, simulate, written
 
-#: Measured below 93 %, which the page says: one curve per class, divided by their sum, follows a
-#: shift among several classes only nearly.
+#: Measured below 93 %, which the page says; why is not known yet.
 SHORT = ("three classes, other inputs",)
 
 
