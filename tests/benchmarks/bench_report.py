@@ -25,6 +25,7 @@ import numpy as np
 import pandas as pd
 
 import mondrift as md
+from mondrift.cli.compare import write_page
 from mondrift.run.exporter import export
 from mondrift.run.notebook import execute, lean_imports, read_notebook
 
@@ -104,8 +105,8 @@ def rows(columns: int, n: int, seed: int) -> pd.DataFrame:
 
 
 def write(reference: pd.DataFrame, current: pd.DataFrame, path: Path) -> None:
-    """Compare, judge, and write the page."""
-    md.Report("Two windows").add(md.judge(md.compare(reference, current))).save(path)
+    """What `mondrift compare --html` does with two DataFrames."""
+    write_page(md.judge(md.compare(reference, current)), path, "Two windows")
 
 
 def main() -> None:

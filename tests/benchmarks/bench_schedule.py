@@ -2,9 +2,9 @@
 
     python tests/benchmarks/bench_schedule.py [--monitors 50]
 
-A model with 12 columns and 10,000 rows a day, in an embedded PostgreSQL of its own; the shipped
-notebook `drift_report`; `mondrift schedule --once` as a user runs it. Memory is the sum of the
-resident memory of the scheduler and everything it started, looked at five times a second (what
+A model with 12 columns, labels and 10,000 rows a day, in an embedded PostgreSQL of its own; the
+shipped notebook `drift_report`; `mondrift schedule --once` as a user runs it. Memory is the sum of
+the resident memory of the scheduler and everything it started, looked at five times a second (what
 processes share counts for each). A check's cost is the slope: CPU of a process with all checks
 less that of a process with one. CPU seconds disturb less than the clock where others are at work.
 """
@@ -38,11 +38,13 @@ N = 10_000
 def rows(day: int) -> pd.DataFrame:
     """A day of rows."""
     random = np.random.default_rng(day)
+    score = random.beta(2, 5, N)
     return pd.DataFrame(
         {
             "id": [f"{day}-{i}" for i in range(N)],
             "at": pd.date_range(START + timedelta(days=day), periods=N, freq="8s"),
-            "score": random.beta(2, 5, N),
+            "score": score,
+            "y": score + random.normal(scale=0.1, size=N),
             **{f"x{i}": random.normal(size=N) for i in range(8)},
             **{f"c{i}": random.choice(list("abcdef"), N) for i in range(3)},
         }
@@ -52,9 +54,9 @@ def rows(day: int) -> pd.DataFrame:
 def fill() -> None:
     """One model, a day of baseline, and one window that is over."""
     with Store.open() as store:
-        kinds = {"at": "datetime", "id": "text", "score": "numeric"}
+        kinds = {"at": "datetime", "id": "text", "score": "numeric", "y": "numeric"}
         kinds |= {f"x{i}": "numeric" for i in range(8)} | {f"c{i}": "categorical" for i in range(3)}
-        schema = Schema(timestamp="at", id="id", prediction="score", kinds=kinds)
+        schema = Schema(timestamp="at", id="id", prediction="score", target="y", kinds=kinds)
         store.register_model("m", schema, task="regression", clock="data")
         for day in range(3):
             store.log("m", rows(day))
