@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from mondrift.page.sections import Section
 
-    Exhibit = View | alt.LayerChart
+    Exhibit = View | alt.Chart | alt.LayerChart
 
 AGES = {
     "labelled_1d": "within 1 day",
@@ -99,6 +99,24 @@ class Appraisal(View):
         names = [name for name in BESIDE[self.metric] if name in known]
         none = "This model has no other metric: it has no scores, or no labels came."
         return [self.trend(name) for name in names] or [_say(none)]
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The columns that `outcomes` reads."""
+        schema = self._comparison.schema
+        names = (schema.timestamp, schema.target, *schema.probabilities.values())
+        return tuple(name for name in names if name is not None)
+
+    def outcomes(self, rows: pd.DataFrame) -> Exhibit:
+        """What came true beside the mean score, over windows; `rows` hold the columns `needed`."""
+        from mondrift import charts
+
+        rates = self.briefing.rates(rows)
+        if rates.empty:
+            return _say(
+                "No scores to hold against outcomes: the model has none, or no labels came."
+            )
+        return charts.outcomes(rates)
 
     def segments(self) -> Exhibit:
         """The leading metric in each segment: reference and now, the worst first."""

@@ -11,6 +11,7 @@ from mondrift.charts.confusion import confusion
 from mondrift.charts.distribution import distribution
 from mondrift.charts.estimated import estimated
 from mondrift.charts.maturity import maturity
+from mondrift.charts.outcomes import outcomes
 from mondrift.charts.overview import overview
 from mondrift.charts.parts import parts
 from mondrift.charts.performance import performance
@@ -26,6 +27,7 @@ __all__ = [
     "enable",
     "estimated",
     "maturity",
+    "outcomes",
     "overview",
     "parts",
     "performance",

@@ -92,6 +92,19 @@ def watch_fruits(store: Store) -> tuple[str, str]:
     return first, second
 
 
+def watch_clicks(store: Store) -> str:
+    """A check of a model without a target: nobody will ever say what was right."""
+    rows = pd.concat([loans(day) for day in ALL], ignore_index=True)
+    rows = rows[["at", "income", "score", "region"]].assign(id=[f"c{i}" for i in range(len(rows))])
+    schema = Schema(prediction="score", timestamp="at", segments=("region",))
+    before = rows[rows["at"] < BASELINE[1]]
+    fitted = schema.fit(before.drop(columns="id"))
+    store.register_model("clicks", fitted, task="regression", clock="data")
+    store.log("clicks", rows)
+    store.register_baseline("clicks", [BASELINE])
+    return _check(store, "clicks", DAYS[0])
+
+
 def _log(
     store: Store, model: str, schema: Schema, rows: pd.DataFrame, task: str, labelled: pd.Series
 ) -> None:

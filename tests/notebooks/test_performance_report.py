@@ -25,9 +25,9 @@ def show(
 ) -> Callable[[str], Any]:
     """The notebook of one check, executed."""
     addresses = {"DATABASE_URL": database_url, "REDIS_URL": servers.redis_url or ""}
-    notebook = read_notebook(ROOT / "notebooks" / "performance_report.ipynb")
 
-    def shown(run_id: str) -> Any:
+    def shown(run_id: str, name: str = "performance_report") -> Any:
+        notebook = read_notebook(ROOT / "notebooks" / f"{name}.ipynb")
         folder = tmp_path_factory.mktemp("run")
         done = execute(notebook, {"run_id": run_id}, folder=folder, environment=addresses)
         assert done.error == ""
@@ -159,3 +159,22 @@ def test_every_chart_is_described_for_those_who_cannot_see_it(
 ) -> None:
     for notebook in (loans, prices, *fruits):
         assert [chart for chart in charts(notebook) if not chart.get("description")] == []
+
+
+def test_the_drift_report_of_a_model_of_numbers_draws_its_errors(
+    store: Store, prices: Any, show: Callable[..., Any]
+) -> None:
+    run_id = store.runs(model_id="prices", last=1)["run_id"][0]
+    drift = show(run_id, "drift_report")
+    (trend,) = charts(drift, "trend")
+    assert {row["measure"] for row in rows_of(trend) if "measure" in row} == {"mae"}
+    assert said(drift, "outcomes").startswith("No scores to hold against outcomes")
+
+
+def test_the_drift_report_of_a_model_without_a_target_says_so(
+    store: Store, show: Callable[..., Any]
+) -> None:
+    drift = show(small_models.watch_clicks(store), "drift_report")
+    assert charts(drift, "trend") == []
+    assert said(drift, "trend").startswith("No window has a value of ")
+    assert charts(drift, "shapes") and charts(drift, "timeline")
