@@ -9,6 +9,7 @@ latencies tell always comes from rows, of the columns that it takes.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from typing import Literal
 
@@ -17,6 +18,7 @@ from mondrift.comparison import Comparison
 from mondrift.diagnosis import FLAGGED
 from mondrift.errors import ModelError, nearest, shown
 from mondrift.finding import UNDECIDED
+from mondrift.measurement import Measurement
 from mondrift.measures import Layout, fit_layout
 from mondrift.measures.column import Column
 from mondrift.performance import DECISIVE
@@ -33,6 +35,8 @@ from mondrift.store.reference_counts import LayoutOf, counted
 from mondrift.summaries import Summaries
 from mondrift.verdict import Verdict, judge
 from mondrift.window import Window
+
+_LOG = logging.getLogger(__name__)
 
 
 def judge_window(store: Store, monitor: Monitor, window: Window) -> Verdict:
@@ -94,14 +98,26 @@ def _explained(store: Store, monitor: Monitor, window: Window, verdict: Verdict)
     known = verdict.comparison.measurements
     if not worse:
         return verdict
+    try:
+        told = _told_why(store, monitor, window, verdict)
+    except (ArithmeticError, ValueError):  # an alarm without a reason is better than none
+        _LOG.exception("%s, %s: the alarm stays unexplained", monitor.name, window.label)
+        return verdict
+    return replace(verdict, comparison=replace(verdict.comparison, measurements=(*known, *told)))
+
+
+def _told_why(
+    store: Store, monitor: Monitor, window: Window, verdict: Verdict
+) -> list[Measurement]:
+    """The slices, the split and the moment of a change for the worse."""
     model = watched(store, monitor)
     before = reference_rows(store, monitor, model, window)
     after = window_rows(store, model, window)
+    known = verdict.comparison.measurements
     searched = any(each.measure.startswith("slice_") for each in known)
     found = [] if searched else slices(before, after)
     found = [replace(each, detail={**each.detail, "from": "rows"}) for each in found]
-    told = [*found, *causes(store, monitor, verdict, before, after)]
-    return replace(verdict, comparison=replace(verdict.comparison, measurements=(*known, *told)))
+    return [*found, *causes(store, monitor, verdict, before, after)]
 
 
 def watched(store: Store, monitor: Monitor) -> Model:
