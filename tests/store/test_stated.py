@@ -219,7 +219,7 @@ def test_a_monitor_judges_windows_against_statistics(store: Store) -> None:
         expected = judge(compare(made.summaries(), _rows(seed, shift=shift))).columns()
         for name in ("income", "plan", "returning"):
             assert found[name].status == expected[name].status, name
-        assert found["late"].reason == "no labelled rows in the reference window"
+        assert found["late"].reason == "reference window: no rows with target and prediction"
         assert found["income"].status == ("alarm" if shift else "ok")
     after = store.register_baseline("stated", _statistics(_rows(4)))  # on the model's grids by now
     assert after.version == 2
