@@ -39,14 +39,11 @@ DEATHS = [
     ("started", "postmaster", 1, 2, 1),
     ("notebook", "runner", None, 2, 2),
     ("notebook", "kernel", 1, 2, 2),
-    ("notebook", "postmaster", 1, 2, 2),
     ("notebook", "valkey", 0, 1, 1),
-    ("writing", "runner", None, 2, 2),
     ("writing", "postmaster", 1, 2, 2),
     ("written", "runner", None, 1, 1),
     ("published", "runner", None, 1, 1),
     ("published", "postmaster", 1, 1, 1),
-    ("published", "valkey", 0, 1, 1),
 ]
 
 

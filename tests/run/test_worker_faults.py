@@ -150,7 +150,7 @@ def test_all_processes_asleep_and_then_stopped_at_once_leave_nothing_behind_and_
             each.terminate()
         first.wait(timeout=120)
         assert psutil.wait_procs(asleep, timeout=30)[1] == []
-    assert not pages(folder, model)
+    assert pages(folder, model) <= set(store.runs(monitor=model).query("state == 'failed'").run_id)
     (folder / "go").touch()
     with schedulers(1, folder, database_url, servers.redis_url, "--once") as (second,):
         assert second.wait(timeout=120) == 0
