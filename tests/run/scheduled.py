@@ -87,18 +87,23 @@ def until(look: Callable[[], Any], seconds: float = 120.0) -> Any:
     raise AssertionError("it did not come about")
 
 
+MONDRIFT = (sys.executable, "-P", "-m", "mondrift.cli")
+
+
+def environ(folder: Path, store_url: str, redis_url: str | None) -> dict[str, str]:
+    """The environment of a process that works in a folder on a store."""
+    home = str(folder / "home")
+    address = {"DATABASE_URL": store_url, "REDIS_URL": redis_url or "", "MONDRIFT_HOME": home}
+    return {**os.environ, **address}
+
+
 @contextmanager
 def schedulers(
     n: int, folder: Path, store_url: str, redis_url: str | None, *options: str
 ) -> Iterator[list[subprocess.Popen[bytes]]]:
     """n schedulers at once in one folder, on one store; what is left of them is killed."""
-    environment = {
-        **os.environ,
-        "DATABASE_URL": store_url,
-        "REDIS_URL": redis_url or "",
-        "MONDRIFT_HOME": str(folder / "home"),
-    }
-    command = (sys.executable, "-P", "-m", "mondrift.cli", "schedule", "--every", "1s", *options)
+    environment = environ(folder, store_url, redis_url)
+    command = (*MONDRIFT, "schedule", "--every", "1s", *options)
     started = [
         subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.DEVNULL)
         for _ in range(n)
