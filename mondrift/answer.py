@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -18,17 +17,13 @@ from mondrift import wording
 from mondrift.comparison import Comparison
 from mondrift.diagnosis import FLAGGED, Diagnosis, Performance, measurement
 from mondrift.finding import Finding
-from mondrift.measurement import Measurement
-from mondrift.particulars import PARTS
 from mondrift.playbook import entry, recommend
 from mondrift.policy import Status
 from mondrift.verdict import Verdict
+from mondrift.why import Since
 
 if TYPE_CHECKING:
     from mondrift.page.sections import Banner
-
-SURE = 0.01
-"""A change point is told from this p-value on."""
 
 
 @dataclass(frozen=True)
@@ -47,55 +42,24 @@ class Answer:
         return Banner(self.status, self.title, self.text, self.reasons)
 
 
-@dataclass(frozen=True)
-class Change:
-    """When the errors changed: the moment, and its 95 % range, in the zone of the report.
-
-    >>> print(Change(datetime(2013, 4, 21, 9), datetime(2013, 4, 19), datetime(2013, 4, 23)))
-    about 21 April 2013 (between 19 and 23 April)
-    """
-
-    at: datetime
-    start: datetime
-    end: datetime
-
-    def __str__(self) -> str:
-        near = (self.start.year, self.start.month) == (self.end.year, self.end.month)
-        first = f"{self.start.day}" if near else f"{self.start.day} {self.start:%B}"
-        said = f"{self.at.day} {self.at:%B %Y}"
-        if self.start.date() == self.end.date():
-            return said
-        return f"about {said} (between {first} and {self.end.day} {self.end:%B})"
-
-
 def leading(comparison: Comparison) -> str:
     """The metric that decides about this model: "mae" for numbers, else "accuracy"."""
     numbers = any(measurement(comparison, name) for name in ("mae", "estimated_mae"))
     return "mae" if numbers else "accuracy"
 
 
-def changed(comparison: Comparison, zone: str = "UTC") -> Change | None:
-    """When the errors changed; None when no change point is shown."""
-    found = measurement(comparison, "changed_since")
-    if found is None or math.isnan(found.statistic) or (found.pvalue or 0.0) > SURE:
-        return None
-    days = str(found.detail.get("zone") or zone)  # in which the errors were cut into days
-    at, start, end = (_local(found.detail[name], days) for name in ("at", "from", "to"))
-    return Change(at, start, end)
-
-
-def answer(verdict: Verdict, diagnosis: Diagnosis, trend: pd.DataFrame, zone: str) -> Answer:
+def answer(verdict: Verdict, diagnosis: Diagnosis, trend: pd.DataFrame) -> Answer:
     """The answer to "does the model still work?".
 
     `trend` is the history of the leading metric up to the verdict's window: columns `window_start`
-    (of `zone`), `status`.
+    (of the report's zone), `status`.
     """
     metric, judged = leading(verdict.comparison), diagnosis.performance
     doubts = [*_segments(verdict, metric), *_others(verdict, metric)]
     told = (
-        _when(verdict, judged, trend, zone),
+        _when(diagnosis, trend),
         _where(verdict),
-        _why(verdict, diagnosis),
+        _why(diagnosis),
         _what_to_do(verdict, diagnosis, doubts),
     )
     facts = tuple(each for each in told if each)
@@ -159,12 +123,11 @@ def _seen(judged: Performance) -> str:
     return f"With {judged.n:,} labels, a change for the worse of {size} would be seen."
 
 
-def _when(verdict: Verdict, judged: Performance | None, trend: pd.DataFrame, zone: str) -> str:
-    if judged is None or judged.status not in FLAGGED:
+def _when(diagnosis: Diagnosis, trend: pd.DataFrame) -> str:
+    if not _is_worse(diagnosis):
         return ""
-    change = changed(verdict.comparison, zone)
-    if change is not None:
-        return f"Since when: {change}."
+    if diagnosis.why is not None and diagnosis.why.since is not None:
+        return f"Since when: {_dated(diagnosis.why.since)}."
     worse = [status in FLAGGED for status in trend["status"]]
     run = worse[::-1].index(False) if False in worse else len(worse)
     if run < 2:
@@ -173,50 +136,60 @@ def _when(verdict: Verdict, judged: Performance | None, trend: pd.DataFrame, zon
     return f"Since when: the window of {began.day} {began:%B %Y}; by now {run} windows in a row."
 
 
+def _dated(since: Since) -> str:
+    """The day on which errors became more, its 95 % range, and the day on which that was over.
+
+    >>> from datetime import datetime
+    >>> days = [datetime(2013, 4, day) for day in (21, 19, 23, 26)]
+    >>> _dated(Since(*days, before=0.2, after=0.35, labelled=1200, hourly=False))
+    'about 21 April 2013 (between 19 and 23 April), over since 26 April 2013'
+    """
+    at, first, last = since.at, since.first, since.last
+    day = f"{at.day} {at:%B %Y}"
+    over = f", over since {since.until.day} {since.until:%B %Y}" if since.until else ""
+    if first.date() == last.date():
+        return day + over
+    near = (first.year, first.month) == (last.year, last.month)
+    start = f"{first.day}" if near else f"{first.day} {first:%B}"
+    return f"about {day} (between {start} and {last.day} {last:%B}){over}"
+
+
 def _where(verdict: Verdict) -> str:
     told = " ".join(filter(None, (wording.segments(verdict), wording.slices(verdict))))
     return f"Where: {_decapital(told)}" if told else ""
 
 
-def _why(verdict: Verdict, diagnosis: Diagnosis) -> str:
-    inputs, concept = (_part(verdict.comparison, name) for name in PARTS)
-    if inputs is None or concept is None:
+def _why(diagnosis: Diagnosis) -> str:
+    if not _is_worse(diagnosis):
+        return ""
+    found = diagnosis.why
+    if found is None or found.inputs is None or found.relation is None:
         told = {
             "concept drift": "the inputs do not explain it: what the model learned no longer holds",
             "drift with harm": "it is asked about inputs that the reference hardly holds",
         }.get(diagnosis.story, "")
         return f"Why: {told}." if told else ""
-    whole = inputs.statistic + concept.statistic
-    if not _harms(concept) and not _harms(inputs):
-        return ""
-    first, name = (concept, "outcomes") if _harms(concept) else (inputs, "inputs")
-    if _harms(concept) and _harms(inputs) and abs(inputs.statistic) > abs(concept.statistic):
-        first, name = inputs, "inputs"
+    if not found.blamed:
+        return "Why: it is not clear whether other inputs or other outcomes did it."
+    blamed = found.relation if found.blamed == "relation" else found.inputs
     told = {
-        "outcomes": "like inputs have other outcomes than before (the concept changed)",
+        "relation": "like inputs have other outcomes than before (the concept changed)",
         "inputs": "other inputs than before, of a kind that the model answers less well",
-    }[name]
-    share = first.statistic / whole if whole else math.nan
-    part = f"; that is about {share:.0%} of the change" if 0 < share <= 1 else ""
+    }[found.blamed]
+    share = blamed.harm / (found.inputs.harm + found.relation.harm)
+    part = f"; that is about {100 * share:.0f} % of the change" if share <= 1 else ""
     return f"Why: {told}{part}."
 
 
-def _part(comparison: Comparison, name: str) -> Measurement | None:
-    found = measurement(comparison, name)
-    return None if found is None or math.isnan(found.statistic) else found
-
-
-def _harms(part: Measurement) -> bool:
-    """Whether a part surely makes the metric worse."""
-    if part.low is None or part.high is None:
-        return False
-    error = part.detail.get("metric", "accuracy") in ("mae", "rmse")
-    return part.low > 0 if error else part.high < 0
+def _is_worse(diagnosis: Diagnosis) -> bool:
+    """Whether labels show that the model became worse on the whole."""
+    judged = diagnosis.performance
+    return judged is not None and judged.status in FLAGGED
 
 
 def _what_to_do(verdict: Verdict, diagnosis: Diagnosis, doubts: Sequence[Finding]) -> str:
     judged = diagnosis.performance
-    if judged is not None and judged.status in FLAGGED:
+    if _is_worse(diagnosis):
         advice = entry(diagnosis.story if diagnosis.story in _HARM else "concept drift")
         return f"What to do: {_decapital(advice.steps[0])} {recommend(verdict, diagnosis).text}"
     if judged is None or judged.status != "ok":
@@ -249,11 +222,6 @@ def _others(verdict: Verdict, metric: str) -> list[Finding]:
         and each.check != metric
         and each.status in FLAGGED
     ]
-
-
-def _local(moment: str, zone: str) -> datetime:
-    at: datetime = pd.Timestamp(moment).tz_convert(zone).tz_localize(None).to_pydatetime()
-    return at
 
 
 def _sentence(text: str) -> str:

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from mondrift import particulars, wording
-from mondrift.answer import Answer, Change, answer, changed, leading
+from mondrift.answer import Answer, answer, leading
 from mondrift.briefing import Briefing
 from mondrift.comparison import Comparison
 from mondrift.diagnosis import FLAGGED, measurement
 from mondrift.exhibits import View
 from mondrift.measurement import Measurement
-from mondrift.why import since_told, split_told, why_of
+from mondrift.why import since_told, split_told
 
 if TYPE_CHECKING:
     import altair as alt
@@ -78,7 +78,7 @@ class Appraisal(View):
         """The answer to "does the model still work?"."""
         briefing = self.briefing
         trend = self._history(self.metric)
-        return answer(briefing.verdict, briefing.diagnosis, trend, briefing.zone)
+        return answer(briefing.verdict, briefing.diagnosis, trend)
 
     def trend(self, metric: str = "") -> Exhibit:
         """A metric (the leading one) over windows: reference, thresholds, since when."""
@@ -129,7 +129,7 @@ class Appraisal(View):
 
     def since(self) -> View:
         """When the errors changed, in a sentence."""
-        found, why = self._whole("changed_since"), why_of(self._comparison.measurements)
+        found, why = self._whole("changed_since"), self.briefing.diagnosis.why
         if why is not None and why.since is not None:
             return _say(since_told(why, self._comparison.current.start))
         if not self._worse:
@@ -148,7 +148,7 @@ class Appraisal(View):
             found = [self._whole(name) for name in particulars.PARTS]
             reasons = [f"{each.reason}." for each in found if each and each.reason]
             return [_say(next(iter(reasons), _NOT_SPLIT))]
-        why = why_of(self._comparison.measurements)
+        why = self.briefing.diagnosis.why
         told = [_say(split_told(why))] if why is not None else []
         return [*told, charts.parts(rows), _say(_PARTS_MEAN)]
 
@@ -264,16 +264,14 @@ class Appraisal(View):
         ]
         return pd.DataFrame(rows, columns=["status", "statistic"])
 
-    def _change(self) -> Change | None:
-        return changed(self._comparison, self.briefing.zone)
-
     def _since(self) -> pd.DataFrame | None:
-        """The moment to mark: only where the model became worse."""
-        change = self._change()
-        if change is None or not self._worse:
+        """The moment to mark, by the clocks of its zone: only where the model became worse."""
+        why = self.briefing.diagnosis.why
+        if why is None or why.since is None or not self._worse:
             return None
-        moments = {"at": change.at, "from": change.start, "to": change.end}
-        return pd.DataFrame({name: [pd.Timestamp(at)] for name, at in moments.items()})
+        moments = {"at": why.since.at, "from": why.since.first, "to": why.since.last}
+        local = {name: pd.Timestamp(at).tz_localize(None) for name, at in moments.items()}
+        return pd.DataFrame({name: [at] for name, at in local.items()})
 
     # Saying
 

@@ -85,6 +85,13 @@ def test_the_moment_of_change_is_dated_by_the_clocks_of_the_zone_and_marked() ->
     assert marked[0]["at"] == "2013-04-21T22:00:00Z"  # the page's time is the zone's
 
 
+def test_a_change_that_is_over_is_told_as_over() -> None:
+    over = replace(SINCE, detail={**SINCE.detail, "until": "2013-04-25T10:00:00+00:00"})
+    assert told(APRIL, over).answer.reasons[0] == (
+        "Since when: about 21 April 2013 (between 19 and 23 April), over since 25 April 2013."
+    )
+
+
 def test_where_no_moment_stands_out_the_windows_are_counted_and_the_reason_is_told() -> None:
     unknown = measured("changed_since", math.nan, reason="no moment stands out (p = 0.2)",
                        detail={"metric": "accuracy", "reference": None})  # fmt: skip
@@ -112,6 +119,15 @@ def test_why_names_the_larger_part_that_surely_harms(
         "other inputs": inputs,
         "other outcomes": outcomes,
     }
+
+
+def test_a_smaller_part_is_not_blamed_because_the_larger_one_is_unsure() -> None:
+    inputs, outcomes = parts(-0.12, -0.04)
+    unsure = replace(inputs, low=-0.3, high=0.06)
+    appraisal = told(APRIL, unsure, outcomes)
+    (why,) = [each for each in appraisal.answer.reasons if each.startswith("Why: ")]
+    assert why == "Why: it is not clear whether other inputs or other outcomes did it."
+    assert words(appraisal.why()[0]).startswith("It is not clear what did it")
 
 
 def test_a_part_that_is_not_known_gives_its_reason_instead_of_a_chart() -> None:
