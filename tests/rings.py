@@ -46,7 +46,11 @@ MARKERS = (
     "calibration",
 )
 # The tests start servers of their own: never the ones somebody works with.
-NOT_OURS = ("DATABASE_URL", "DATABASE_REPLICA_URL", "REDIS_URL", "MONDRIFT_HOME")
+# Compiled modules are kept, should this be switched off: hundreds of processes import the package.
+NOT_OURS = (
+    *("DATABASE_URL", "DATABASE_REPLICA_URL", "REDIS_URL", "MONDRIFT_HOME"),
+    "PYTHONDONTWRITEBYTECODE",
+)
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,12 @@ number of processes may open the same store at once: one upgrades, the others wa
 
 from __future__ import annotations
 
+import re
 import warnings
+from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, column, select, table, text
 
 from mondrift.errors import StoreError
 from mondrift.store.connect import masked, told
@@ -24,6 +22,11 @@ from mondrift.store.partitions import PARTITIONS
 VERSION_TABLE = "mondrift_schema_version"
 
 _LOCK = 0x6D6F6E64  # "mond": an advisory lock held while the tables change
+
+#: Files of the steps, each named by its version. Alembic itself is loaded only to take a step: most
+#: processes open a store that is up to date, and would wait for it.
+_STEPS = Path(__file__).parent / "migrations" / "versions"
+_STEP = re.compile(r"(\d{4})_\w+\.py")
 
 
 def includes(name: str | None, type_: str, _parents: Any) -> bool:
@@ -39,10 +42,10 @@ def current(engine: Engine) -> str | None:
 
 def needed() -> str:
     """The version this mondrift works with."""
-    head = ScriptDirectory.from_config(_config()).get_current_head()
-    if head is None:
+    versions = known()
+    if not versions:
         raise StoreError("This installation of mondrift lacks its migrations; install it again.")
-    return head
+    return max(versions)
 
 
 def prepare(engine: Engine, *, owned: bool) -> None:
@@ -87,9 +90,7 @@ def upgrade(engine: Engine, target: str = "head") -> str:
                     "newer mondrift wrote: pip install --upgrade mondrift"
                 )
             connection.commit()
-            config = _config()
-            config.attributes["connection"] = connection
-            command.upgrade(config, target)
+            _take_steps(connection, target)
             connection.commit()
         finally:
             connection.rollback()
@@ -101,6 +102,7 @@ def upgrade(engine: Engine, target: str = "head") -> str:
 def differences(engine: Engine) -> list[Any]:
     """What autogenerate would still change: nothing, unless tables and migrations disagree."""
     from alembic.autogenerate import compare_metadata
+    from alembic.runtime.migration import MigrationContext
 
     from mondrift.store.tables import metadata
 
@@ -111,21 +113,29 @@ def differences(engine: Engine) -> list[Any]:
         return list(compare_metadata(context, metadata))
 
 
-def _config() -> Config:
+def known() -> set[str]:
+    """Every version that this mondrift can bring up to date."""
+    return {found[1] for file in _STEPS.glob("*.py") if (found := _STEP.fullmatch(file.name))}
+
+
+def _take_steps(connection: Connection, target: str) -> None:
+    from alembic import command
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", "mondrift.store:migrations")
     config.set_main_option("path_separator", "os")
-    return config
-
-
-def known() -> set[str]:
-    """Every version that this mondrift can bring up to date."""
-    return {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    config.attributes["connection"] = connection
+    command.upgrade(config, target)
 
 
 def _version(connection: Connection) -> str | None:
-    options = {"version_table": VERSION_TABLE}
-    return MigrationContext.configure(connection, opts=options).get_current_revision()
+    there = text("SELECT to_regclass(:table) IS NOT NULL")
+    if not connection.execute(there, {"table": VERSION_TABLE}).scalar_one():
+        return None
+    return connection.execute(
+        select(column("version_num")).select_from(table(VERSION_TABLE))
+    ).scalar()
 
 
 def _is_empty(engine: Engine) -> bool:

@@ -36,6 +36,12 @@ def test_a_first_comparison_loads_nothing_heavy() -> None:
     assert sorted(added & set(HEAVY)) == []
 
 
+def test_opening_a_store_that_is_up_to_date_needs_no_migrations() -> None:
+    added = loaded("import mondrift.store") - loaded("pass")
+    assert "mondrift.store.schema" in added
+    assert sorted(added & {"alembic", "mako", "pygments", "rich"}) == []
+
+
 def test_import_mondrift_says_nothing_and_asks_nobody() -> None:
     program = (
         "import sys\n"

@@ -8,6 +8,8 @@ from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
@@ -45,6 +47,15 @@ def test_an_empty_database_is_filled_and_its_tables_are_what_the_code_says(
     assert schema.current(engine) == schema.needed()
     assert schema.differences(engine) == []
     engine.dispose()
+
+
+def test_the_versions_are_those_that_alembic_finds() -> None:
+    config = Config()
+    config.set_main_option("script_location", "mondrift.store:migrations")
+    config.set_main_option("path_separator", "os")
+    steps = ScriptDirectory.from_config(config)
+    assert schema.known() == {step.revision for step in steps.walk_revisions()}
+    assert [schema.needed()] == steps.get_heads()
 
 
 def test_partitions_are_no_difference(store: Store, database_url: str) -> None:
