@@ -244,8 +244,10 @@ def run(
       mondrift run flights_weekly --due
     """
     from mondrift.run.runner import Options
+    from mondrift.run.stops import exit_when_time_is_up
     from mondrift.settings import Settings
 
+    exit_when_time_is_up()
     asked = _asked(day, window_end, since, due)
     plan = loaded(monitor, Settings.load())
     options = Options(force=force, texts=dict(parameters), limits=_limits(plan, timeout, memory))

@@ -39,7 +39,10 @@ CRASHED = "The process that made this report ended in the middle of it."
 
 @dataclass(frozen=True)
 class Record:
-    """What is known of one run: `run.json`, and a line of `runs.jsonl`. Times are ISO, in UTC."""
+    """What is known of one run: `run.json`, and a line of `runs.jsonl`. Times are ISO, in UTC.
+
+    `stopped`: it has no report because a person or the system stopped it; its state is "failed".
+    """
 
     run_id: str
     monitor: str
@@ -60,6 +63,7 @@ class Record:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     pruned_at: str = ""
+    stopped: bool = False
 
     def __post_init__(self) -> None:
         names = (self.monitor, self.run_id)

@@ -7,6 +7,7 @@ The same monitor, configuration, window, rows and labels again is a no-op; new r
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -21,6 +22,7 @@ from mondrift.performance import DECISIVE
 from mondrift.run.judging import judge_window
 from mondrift.run.plan import Monitor
 from mondrift.run.reference import bounds, reference_windows
+from mondrift.run.stops import is_stop, words_of
 from mondrift.severity import SEVERITIES
 from mondrift.store import Message, Run, Store
 from mondrift.verdict import Verdict
@@ -117,8 +119,20 @@ def conclude(
     except Exception as error:
         store.fail_run(run, f"{type(error).__name__}: {error}")
         raise
+    except BaseException as stop:
+        with suppress(Exception):  # a store that is stopped, too; then `reconcile` tells it
+            leave(store, run, stop, words_of(stop))
+        raise
     stored = replace(store.run(run.run_id), fresh=True)
     return CheckResult(stored, verdict, alerts, outcome.news)
+
+
+def leave(store: Store, run: Run, broken: BaseException, words: str) -> None:
+    """Tell the store that a run ended before its end, unless it has been told."""
+    if store.run(run.run_id).state not in ("started", "checked"):
+        return
+    move = store.stop_run if is_stop(broken) else store.fail_run
+    move(run, words)
 
 
 def has_news(store: Store, monitor: Monitor, window: Window) -> bool:

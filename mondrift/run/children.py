@@ -16,9 +16,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 from types import FrameType
-from typing import IO, Literal
+from typing import IO, ClassVar, Literal
 
 from mondrift.errors import BusyError
+from mondrift.run.stops import TIME_IS_UP
 from mondrift.window import Window
 
 BUSY = "another process runs the monitor"
@@ -35,6 +36,7 @@ class Started:
     errors: IO[bytes]
     deadline: float
     stopped: str = field(default="", init=False)
+    too_late: ClassVar[signal.Signals] = signal.SIGTERM
 
     def ended(self) -> bool:
         """Whether it is over; one that has outlived its limit is stopped here, with a grace."""
@@ -44,15 +46,15 @@ class Started:
         if late > _PATIENCE:
             self.kill()
         elif late > 0 and not self.stopped:
-            self.stop("it took longer than a run may")
+            self.stop("it took longer than a run may", self.too_late)
         return False
 
-    def stop(self, why: str) -> None:
+    def stop(self, why: str, number: signal.Signals = signal.SIGTERM) -> None:
         """Ask it to end now, in order; `ended` makes it, when it has not after some seconds."""
         self.stopped = why
         self.deadline = min(self.deadline, monotonic())
         with contextlib.suppress(ProcessLookupError):
-            self.process.terminate()
+            self.process.send_signal(number)
 
     def kill(self) -> None:
         """End it and what it started in its session, whatever it is doing."""
@@ -77,6 +79,12 @@ class Child(Started):
 
     monitor: str
     window: Window
+    too_late = TIME_IS_UP
+
+    @property
+    def asked_to_end(self) -> bool:
+        """Whether it has ended because somebody asked it to: that is no failure."""
+        return self.process.returncode in (-signal.SIGTERM, 128 + signal.SIGTERM)
 
     @classmethod
     def start(

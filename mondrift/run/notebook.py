@@ -314,5 +314,6 @@ def _own_event_loop() -> Iterator[None]:
             if not loop.is_running() and not loop.is_closed():
                 loop.run_until_complete(_cancelled())
                 loop.run_until_complete(loop.shutdown_asyncgens())
+                loop.set_exception_handler(lambda _loop, _left: None)  # nobody waits for it now
                 loop.close()
         asyncio.set_event_loop(None)

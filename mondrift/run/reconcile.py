@@ -30,5 +30,7 @@ def reconcile(store: Store, archive: Archive, monitor: str) -> None:
         record_of = archive.record(run.run_id, monitor)
         if run.state == "checked" and record_of is not None and record_of.state == "finished":
             store.finish_run(run, report=record_of.report)
+        elif record_of is not None and record_of.stopped:
+            store.stop_run(run, record_of.error)
         elif run.state == "started" or (record_of is not None and record_of.state == "failed"):
             store.fail_run(run, (record_of and record_of.error) or CRASHED)

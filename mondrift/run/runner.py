@@ -23,7 +23,7 @@ from mondrift.embedded.place import Place, home
 from mondrift.errors import BusyError, MondriftError, RunError
 from mondrift.performance import DECISIVE
 from mondrift.run.archive import Archive, Draft, Record, State, failure_page
-from mondrift.run.check import TELLING, CheckOptions, CheckResult, begin, conclude
+from mondrift.run.check import TELLING, CheckOptions, CheckResult, begin, conclude, leave
 from mondrift.run.exporter import export, shareable
 from mondrift.run.limits import Limits
 from mondrift.run.notebook import (
@@ -38,6 +38,7 @@ from mondrift.run.parameters import Scalar, bind, parameters_of
 from mondrift.run.plan import Monitor
 from mondrift.run.reconcile import reconcile
 from mondrift.run.secrecy import known_secrets, leaked
+from mondrift.run.stops import is_stop, words_of
 from mondrift.run.summary import NEEDED, metrics_summary
 from mondrift.run.workspace import Workspace
 from mondrift.store import Run, Store
@@ -196,24 +197,15 @@ def _give_up(store: Store, draft: Draft, run: Run, broken: BaseException) -> Non
     """Tell on a page, and in the store, why a run ended; neither may hide the reason itself."""
     if draft.published:  # the page is whole; the store hears of it by `reconcile`
         return
-    error = shareable(_words(broken))
+    error = shareable(words_of(broken))
     with contextlib.suppress(Exception):
-        if store.run(run.run_id).state in ("started", "checked"):
-            store.fail_run(run, error)
+        leave(store, run, broken, error)
     for words in (error, "The reason held a secret, so it is not shown."):
-        record = _ended(draft, "failed", words)
+        record = replace(_ended(draft, "failed", words), stopped=is_stop(broken))
         with contextlib.suppress(Exception):
             draft.write("report.html", failure_page(record))
             draft.publish(record)
             return
-
-
-def _words(broken: BaseException) -> str:
-    if isinstance(broken, (SystemExit, KeyboardInterrupt)):
-        return "It was stopped before its end, by a signal or a scheduler's limit."
-    return (
-        str(broken) if isinstance(broken, MondriftError) else f"{type(broken).__name__}: {broken}"
-    )
 
 
 def _takes_run(notebook: Any, where: str) -> bool:

@@ -220,7 +220,7 @@ def _failures(
     """Failures of each window under the present configuration; a mended file starts afresh.
 
     A run that still stands at "started" died, for nobody tries a window that is being run: it
-    counts, but it is no reason to wait.
+    counts, but it is no reason to wait. One that somebody stopped is neither.
     """
     found: dict[datetime, Tries] = dict(remembered)
     counted: dict[datetime, Tries] = {}

@@ -261,18 +261,20 @@ class Worker:
         """Tell what became of a run; whether it failed."""
         name, window = child.monitor, child.window
         good, words = child.result()
-        failed = not good and words != BUSY
+        left = words == BUSY or child.asked_to_end
         if good:
             _LOG.info("%s, %s: %s", name, window.label, words)
         elif words == BUSY:
             _LOG.info("%s, %s: another process runs it", name, window.label)
+        elif left:
+            _LOG.info("%s, %s: stopped; it will be taken up again", name, window.label)
         else:
             _LOG.error("%s, %s: failed: %s", name, window.label, words)
             self._note_failure(self._run_notes, name, window)
-        self._refresh(name, busy=words == BUSY)
+        self._refresh(name, busy=left)
         if good and window in self._agendas.get(name, Agenda()).due:
             self._note_in_vain(self._run_notes, name, window)
-        return failed
+        return not (good or left)
 
     def _reap_checks(self, batch: Batch) -> int:
         """Tell what became of checks; how many failed."""
@@ -304,7 +306,9 @@ class Worker:
         self._refresh(name, busy=False)
 
     def _refresh(self, name: str, *, busy: bool) -> None:
-        """Look at one monitor again; at the next look only, where somebody else is at work."""
+        """Look at one monitor again; at the next look only, where somebody else is at work, or has
+        stopped it.
+        """
         monitor = self._monitors.get(name)
         if monitor is None or busy:
             self._forget(name)

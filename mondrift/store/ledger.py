@@ -88,6 +88,13 @@ class Ledger:
         """Mark a run as failed; what its check has stored stays."""
         return runs.fail(self._db, run, error)
 
+    def stop_run(self, run: Run, why: str) -> Run:
+        """Mark a run as stopped by a person or the system: it is to be done again, and no failure.
+
+        What its check has stored stays.
+        """
+        return runs.stop(self._db, run, why)
+
     def runs_left_open(self, monitor: str, archived: Sequence[str] = ()) -> tuple[Run, ...]:
         """Runs of a monitor that stand at "started", and those of `archived` (ids) at "checked".
 

@@ -29,7 +29,7 @@ from mondrift.store.tables import models, runs
 from mondrift.store.timestamps import to_microseconds
 from mondrift.window import Window
 
-State = Literal["started", "checked", "finished", "failed"]
+State = Literal["started", "checked", "finished", "failed", "stopped"]
 
 _FACTS = (
     "run_id",
@@ -53,7 +53,8 @@ _FACTS = (
 class Run:
     """One execution for one window.
 
-    `state`: started → checked (results are stored) → finished (the report is there), or failed.
+    `state`: started → checked (results are stored) → finished (the report is there), or failed, or
+    stopped, by a person or the system, which is no failure.
     `rows` and `labels` are the watermarks; `reference_watermark` counts rows and labels, together,
     of the windows it was measured against (0: of none; None: a run from before this was noted).
     `fresh`: made by the `begin_run` that returned it; otherwise the answer was there already.
@@ -176,6 +177,12 @@ def finish(db: Database, run: Run, *, report: str) -> Run:
 def fail(db: Database, run: Run, error: str) -> Run:
     """Mark a run as failed; what its check has stored stays."""
     values = {"state": "failed", "error": error[:2000], "finished_at": db.clock()}
+    return _move(db, run, ("started", "checked"), values)
+
+
+def stop(db: Database, run: Run, why: str) -> Run:
+    """Mark a run as stopped; what its check has stored stays."""
+    values = {"state": "stopped", "error": why[:2000], "finished_at": db.clock()}
     return _move(db, run, ("started", "checked"), values)
 
 

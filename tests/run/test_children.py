@@ -70,7 +70,17 @@ def test_a_run_that_outlives_its_limit_is_stopped_and_says_why(tmp_path: Path) -
     child.ended()  # the limit is over: asks it to end
     good, said = outcome(child)
     assert (good, said) == (False, "stopped: it took longer than a run may")
-    assert child.process.returncode == -signal.SIGTERM
+    assert child.process.returncode == -signal.SIGALRM
+    assert not child.asked_to_end
+
+
+def test_a_run_that_somebody_stopped_is_known_by_it_whether_or_not_it_listened(
+    tmp_path: Path,
+) -> None:
+    for code in ("import os; os.kill(os.getpid(), 15)", "import sys; sys.exit(143)"):
+        child = started(code, tmp_path)
+        outcome(child)
+        assert child.asked_to_end
 
 
 def test_a_run_that_does_not_listen_is_killed(tmp_path: Path) -> None:

@@ -14,10 +14,13 @@ import pandas as pd
 import pytest
 
 from mondrift.errors import ModelError, RunError, WindowError
-from mondrift.run.archive import Archive
+from mondrift.run.archive import Archive, Record
+from mondrift.run.check import CheckOptions, begin
 from mondrift.run.plan import Monitor, Reference
+from mondrift.run.reconcile import reconcile
 from mondrift.run.runner import Options, Outcome, run_window
 from mondrift.run.secrecy import leaked
+from mondrift.run.stops import STOPPED, TimeIsUp
 from mondrift.run.windows import Calendar, Length
 from mondrift.run.workspace import Workspace
 from mondrift.schema import Schema
@@ -217,6 +220,44 @@ def test_a_check_that_fails_leaves_a_page_too(
     assert list(store.runs(monitor=monitor.name)["state"]) == ["failed"]
     assert done(store, monitor, workspace).error == ""
     assert page.exists()
+
+
+@pytest.mark.parametrize(
+    ("end", "state", "words"),
+    [
+        (KeyboardInterrupt(), "stopped", "by Ctrl-C, the end of a service or a shutdown"),
+        (SystemExit(143), "stopped", "by Ctrl-C, the end of a service or a shutdown"),
+        (TimeIsUp(142), "failed", "It took longer than the scheduler lets a run take"),
+    ],
+)
+def test_a_run_that_somebody_stopped_is_no_failure_and_one_that_took_too_long_is(
+    store: Store, monitor: Monitor, workspace: Workspace, end: BaseException, state: str, words: str
+) -> None:
+    def stop(_: str) -> None:
+        raise end
+
+    with pytest.raises(type(end)):
+        done(store, monitor, workspace, progress=stop)
+    assert list(store.runs(monitor=monitor.name)["state"]) == [state]
+    (record,) = Archive(workspace.reports).records()
+    assert (record.state, record.stopped) == ("failed", state == "stopped")
+    assert words in (workspace.reports / record.report).read_text()
+
+
+def test_a_stop_that_the_store_did_not_hear_of_is_told_by_the_next_run(
+    store: Store, monitor: Monitor, workspace: Workspace
+) -> None:
+    """As when PostgreSQL is stopped at the same moment."""
+    run = begin(store, monitor, monitor.window("2024-01-02"), CheckOptions())
+    archive, name = Archive(workspace.reports), monitor.name
+    window = {"start": None, "label": "2 January 2024"}
+    record = Record(run.run_id, name, monitor.model, window, 1, "", "started", "2024-01-03")
+    draft = archive.begin(record, {})
+    draft.write("report.html", "stopped")
+    draft.publish(replace(record, state="failed", error=STOPPED, stopped=True))
+    assert store.run(run.run_id).state == "started"
+    reconcile(store, archive, name)
+    assert (store.run(run.run_id).state, store.run(run.run_id).error) == ("stopped", STOPPED)
 
 
 def test_what_is_wrong_before_anything_begins_writes_nothing(

@@ -258,6 +258,14 @@ def test_a_killed_run_counts_as_a_try_but_is_no_reason_to_wait() -> None:
     assert agenda(plan, now, killed * 2).given_up == window
 
 
+def test_a_run_that_somebody_stopped_is_neither_a_try_nor_a_reason_to_wait() -> None:
+    plan, now = monitor(windows=1, retries=0), at("2024-01-02T07:00")
+    window = agenda(plan, now).due
+    stopped = ran(plan, *window, state="stopped", when=now)
+    assert agenda(plan, now, stopped * 5).due == window
+    assert checks(plan, 3600, now, stopped * 5).due == window
+
+
 def test_failures_that_left_no_run_in_the_table_count_too_and_none_counts_twice() -> None:
     plan, now = monitor(windows=1, retries=1), at("2024-01-02T07:00")
     window = agenda(plan, now).due
