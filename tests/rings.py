@@ -152,6 +152,7 @@ RUNNING: set[subprocess.Popen[bytes]] = set()
 def call(command: Sequence[str], limit: float, output: IO[str] | None = None) -> int:
     """Runs a command in a process group of its own, which is killed after `limit` seconds."""
     environment = {name: value for name, value in os.environ.items() if name not in NOT_OURS}
+    environment["OPENBLAS_NUM_THREADS"] = "1"  # as mondrift's commands do: two rings, two cores
     with subprocess.Popen(
         command,
         cwd=ROOT,

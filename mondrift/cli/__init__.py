@@ -28,6 +28,10 @@ from mondrift.cli.start import demo, init
 from mondrift.cli.upkeep import backup, restore, retention
 from mondrift.errors import MondriftError
 
+#: Matrices here are small: BLAS's threads would only wait for each other, and for other workers.
+#: Read by numpy when it is imported; kernels inherit it.
+UNTHREADED = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
 
 class Doors(click.Group):
     """A group that turns mondrift's deliberate errors into words and exit code 1."""
@@ -49,7 +53,8 @@ class Doors(click.Group):
 
 @click.group(cls=Doors, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="mondrift")
-def main() -> None:
+@click.pass_context
+def main(ctx: click.Context) -> None:
     """Tells you whether a machine-learning model in production still works.
 
     \b
@@ -58,6 +63,9 @@ def main() -> None:
       mondrift compare reference.csv current.csv     two files, no server
       mondrift init my-monitoring                    a folder of your own
     """
+    if ctx.invoked_subcommand != "lab":  # there people compute what they like
+        for name in UNTHREADED:
+            os.environ.setdefault(name, "1")
 
 
 for _command in (

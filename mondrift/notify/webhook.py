@@ -18,9 +18,11 @@ import hashlib
 import hmac
 import json
 import logging
+import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import httpx
@@ -112,7 +114,9 @@ class Webhook:
             headers["X-Mondrift-Signature"] = signature(self.secret, timestamp, body)
         try:
             with (
-                httpx.Client(timeout=self.timeout, follow_redirects=False) as client,
+                httpx.Client(
+                    verify=_certificates(), timeout=self.timeout, follow_redirects=False
+                ) as client,
                 client.stream("POST", self.url, content=body, headers=headers) as answer,
             ):
                 return _complaint(answer.status_code)
@@ -120,6 +124,12 @@ class Webhook:
             return f"no answer within {self.timeout:g} s"
         except httpx.HTTPError as error:
             return f"{type(error).__name__}: {str(error).replace(self.url, '***')}"
+
+
+@cache
+def _certificates() -> ssl.SSLContext:
+    """Whom to trust, read from disk once in a process."""
+    return httpx.create_ssl_context()
 
 
 def _complaint(status: int) -> str:

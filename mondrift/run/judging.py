@@ -2,14 +2,15 @@
 
 Counts answer over any stretch of time at once. Rows are read when the reference is no plain
 baseline, when clusters are declared, when rows are not counted yet or were of another kind; and
-when counts leave open on which side of a threshold a column stands: such an `inconclusive` never
-reaches people, since the rows are there. The bins are the same on both ways. What labels and
-latencies tell always comes from rows, of the columns that it takes.
+when counts leave open on which side of a threshold a column stands, then of that column: such an
+`inconclusive` does not reach people while the rows are there. The bins are the same on both ways.
+What labels and latencies tell always comes from rows, of the columns that it takes.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -45,8 +46,10 @@ def judge_window(store: Store, monitor: Monitor, window: Window) -> Verdict:
     `detail["from"]` of every measurement says whether "counts" or "rows" gave it.
     """
     verdict = by_counts(store, monitor, window)
-    if verdict is None or any(each.reason.startswith(UNDECIDED) for each in verdict.findings):
+    if verdict is None:
         verdict = by_rows(store, monitor, window)
+    else:
+        verdict = _decided(store, monitor, window, verdict)
     return _explained(store, monitor, window, verdict)
 
 
@@ -64,10 +67,11 @@ def by_counts(store: Store, monitor: Monitor, window: Window) -> Verdict | None:
         return None
     current = replace(current, window=replace(window, n=current.n))
     if model.schema.target is not None or model.schema.latency is not None:
-        kept = store.kept_from(model.model_id)
-        if kept is not None and bounds(window)[0] < kept:
+        if _rows_gone(store, model, window):
             return None
-        reference, current = _with_labelled(store, monitor, model, reference, current)
+        before, after = _rows_of(store, monitor, model, window, _needed(model.schema))
+        current = _with_target(current, after, reference)
+        reference = replace(reference, labelled=before)
     comparison = with_all_rows(store, monitor, window, compare(reference, current))
     comparison = with_label_ages(store, monitor, window, comparison)
     return judge(_told(comparison, "counts"), monitor.policy)
@@ -87,6 +91,47 @@ def by_rows(store: Store, monitor: Monitor, window: Window) -> Verdict:
     comparison = with_all_rows(store, monitor, window, comparison)
     comparison = with_label_ages(store, monitor, window, comparison)
     return judge(_told(comparison, "rows"), monitor.policy)
+
+
+def _decided(store: Store, monitor: Monitor, window: Window, verdict: Verdict) -> Verdict:
+    """The same verdict, with the columns that counts left open measured from their rows.
+
+    One column's p-value moves the correction of the others, so that more may be left open then.
+    """
+    model = watched(store, monitor)
+    counts = _baseline_counts(store, monitor, model)
+    read: set[str] = set()
+    while left := _left_open(verdict) - read:
+        if counts is None or _rows_gone(store, model, window):
+            break
+        names = [n for n in model.schema.kinds if n in left or n in model.schema.segments]
+        rows, current = _rows_of(store, monitor, model, window, names)
+        reference = counted(rows, _layouts(counts), counts) if rows.n else counts
+        told = _told(compare(reference, current, columns=left), "rows")
+        verdict = judge(_replaced(verdict.comparison, told), monitor.policy)
+        read |= left
+    return verdict
+
+
+def _left_open(verdict: Verdict) -> set[str]:
+    return {each.column for each in verdict.findings if each.reason.startswith(UNDECIDED)}
+
+
+def _replaced(comparison: Comparison, newer: Comparison) -> Comparison:
+    """The comparison with what the newer one measured of the same columns, in its place."""
+    found: dict[tuple[str, str], list[Measurement]] = {}
+    for each in newer.measurements:
+        if each.column:
+            found.setdefault((each.segment, each.column), []).append(each)
+    kept: list[Measurement] = []
+    for each in comparison.measurements:
+        place = (each.segment, each.column)
+        if each.family == "performance" or place not in found:
+            kept.append(each)
+        else:
+            kept += found[place]
+            found[place] = []
+    return replace(comparison, measurements=tuple(kept))
 
 
 def _explained(store: Store, monitor: Monitor, window: Window, verdict: Verdict) -> Verdict:
@@ -164,17 +209,21 @@ def _on_one_grid(reference: Summaries, current: Summaries) -> bool:
     return True
 
 
-def _with_labelled(
-    store: Store, monitor: Monitor, model: Model, reference: Summaries, current: Summaries
-) -> tuple[Summaries, Summaries]:
-    """Both sides with the rows of the columns that performance needs."""
-    schema, window = model.schema, current.window
-    names = _needed(schema)
+def _rows_gone(store: Store, model: Model, window: Window) -> bool:
+    """Whether retention has taken rows of the window."""
+    kept = store.kept_from(model.model_id)
+    return kept is not None and bounds(window)[0] < kept
+
+
+def _rows_of(
+    store: Store, monitor: Monitor, model: Model, window: Window, names: Sequence[str]
+) -> tuple[Rows, Rows]:
+    """The rows of these columns: of the monitor's baseline, and of the window."""
     baseline = store.baseline(monitor.model, monitor.reference.version)
-    before = read(baseline.rows(names), schema, label="reference", columns=names)
+    before = read(baseline.rows(names), model.schema, label="reference", columns=names)
     frame = store.window(model.model_id, *bounds(window), columns=names)
-    after = read(frame, schema, window=window, label=window.label, columns=names)
-    return replace(reference, labelled=before), _with_target(current, after, reference)
+    after = read(frame, model.schema, window=window, label=window.label, columns=names)
+    return before, after
 
 
 def _needed(schema: Schema) -> list[str]:

@@ -190,7 +190,15 @@ def test_where_counts_leave_it_open_rows_decide(store: Store) -> None:
         e for e in verdict.findings if e.column == "x" and e.family == "drift" and not e.segment
     ]
     assert decided.status == "alarm"
-    assert {each.detail["from"] for each in verdict.comparison.measurements} == {"rows"}
+    measured = verdict.comparison.measurements
+    assert {each.detail["from"] for each in measured if each.column == "x"} == {"rows"}
+    assert {each.detail["from"] for each in measured if each.column != "x"} == {"counts"}
+    assert statuses(verdict) == statuses(by_rows(store, world.monitor, world.window(20)))
+    places = [(e.family, e.segment, e.column, e.measure) for e in measured]
+    assert len(set(places)) == len(places)
+    assert set(places) == {
+        (e.family, e.segment, e.column, e.measure) for e in counted.comparison.measurements
+    }
 
 
 def test_a_window_whose_rows_are_gone_is_counted_whole_or_refused(world: World) -> None:
