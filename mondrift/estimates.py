@@ -70,7 +70,7 @@ def estimates(before: Rows, after: Rows, seed: int) -> list[Measurement]:
         found = _classes(before, after, target, task, seed)
     if found is None:
         return []
-    column = schema.prediction or next(iter(schema.probabilities.values()), "")
+    column = schema.output
     if schema.cluster is not None and schema.cluster in before.columns:
         values = {name: _unbanded(each, schema.cluster) for name, each in found.values.items()}
         found = replace(found, values=values)

@@ -14,10 +14,11 @@ from mondrift.errors import InputError
 from mondrift.exhibits import View
 from mondrift.kinds import table
 from mondrift.measurement import Measurement
+from mondrift.performance import Errors, errors_of
 from mondrift.rows import Rows
 from mondrift.schema import Schema
 from mondrift.since import Course, changed_since, course_of
-from mondrift.split import Errors, errors_of, split_change
+from mondrift.split import split_change
 from mondrift.why import Why, sentences, why_of
 
 if TYPE_CHECKING:

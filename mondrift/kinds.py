@@ -41,6 +41,7 @@ def table(frame: Any, where: str) -> nw.DataFrame[Any]:
             )
         if names != list(frame.columns):
             frame = frame.set_axis(names, axis=1)
+        frame = _in_utc(frame)
     try:
         narwhal: nw.DataFrame[Any] = nw.from_native(frame, eager_only=True)
     except TypeError:
@@ -51,6 +52,16 @@ def table(frame: Any, where: str) -> nw.DataFrame[Any]:
     if not narwhal.columns:
         raise InputError(f"{where[0].upper()}{where[1:]} has no columns.")
     return narwhal
+
+
+def _in_utc(frame: pd.DataFrame) -> pd.DataFrame:
+    """The same moments in UTC: zones with an underscore or a sign are not known to narwhals."""
+    zoned = {
+        str(name): frame[name].dt.tz_convert("UTC")
+        for name, dtype in frame.dtypes.items()
+        if isinstance(dtype, pd.DatetimeTZDtype) and str(dtype.tz) != "UTC"
+    }
+    return frame.assign(**zoned) if zoned else frame
 
 
 def infer(series: nw.Series[Any], role: Role) -> tuple[Kind, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -63,7 +63,7 @@ def performance(
     one, other = (evaluated(each) for each in both)
     absent = Value.undefined("the reference window has not what it takes")
     score = next(iter(schema.probabilities.values()), "")
-    column = schema.prediction or score or target
+    column = schema.output or target
     for name, value in other.items():
         where = (column, schema.role(column), segment)
         found = _measurement(name, where, one.get(name, absent), value)
@@ -147,6 +147,41 @@ def outcomes_of(rows: Rows, task: Task, labels: tuple[str, ...], seed: int) -> O
     elif rows.schema.prediction is None:
         said = _decided(probability, code, len(labels), rows.schema.threshold)
     return Outcomes(task, codes_of(target, labels), said, probability, labels, code, seed)
+
+
+@dataclass(frozen=True, eq=False)
+class Errors:
+    """The metric that decides as the error of each row: 0 or 1 of a class, else the absolute one.
+
+    NaN where the target or the prediction is missing.
+    """
+
+    metric: str
+    reference: np.ndarray
+    current: np.ndarray
+
+
+def errors_of(before: Rows, after: Rows) -> Errors | None:
+    """The errors of both windows; None without targets, or nothing to hold against them."""
+    target = before.columns.get(before.schema.target or "")
+    if target is None or target.name not in after.columns:
+        return None
+    task = task_of(before.schema, target)
+    labels = labels_of(before, after) if task != "regression" else ()
+    both = [outcomes_of(each, task, labels, 0) for each in (before, after)]
+    if any(each.prediction is None for each in both):
+        return None
+    return Errors("mae" if task == "regression" else "accuracy", *map(_errors, both))
+
+
+def _errors(outcomes: Outcomes) -> np.ndarray:
+    target, prediction = outcomes.target, outcomes.prediction
+    assert prediction is not None  # `errors_of` has looked
+    if outcomes.task == "regression":
+        with np.errstate(invalid="ignore", over="ignore"):
+            apart = np.abs(prediction - target)
+        return np.where(np.isfinite(apart), apart, np.nan)
+    return np.where((target >= 0) & (prediction >= 0), target != prediction, np.nan)
 
 
 def _decided(

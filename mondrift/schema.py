@@ -154,6 +154,11 @@ class Schema:
         )
 
     @property
+    def output(self) -> str:
+        """The column that metrics are told of: the prediction, else a probability, or ""."""
+        return self.prediction or next(iter(self.probabilities.values()), "")
+
+    @property
     def features(self) -> tuple[str, ...]:
         """The model's inputs: columns with no other role, and segments; known after `fit`."""
         return tuple(name for name in self.kinds if self.role(name) in ("feature", "segment"))

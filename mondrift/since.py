@@ -21,7 +21,7 @@ from mondrift.detectors import Change, Series, change_point
 from mondrift.measurement import Measurement
 
 SINCE = "changed_since"
-SURE = 0.05  # from this p-value on no moment is told
+SURE = 0.05  # up to this p-value a moment is told
 COLUMNS = ("start", "n", "errors", "squares")
 """Of a frame of errors: a row per hour or day, with how many labelled rows, the sum of their errors
 (0 and 1 for classes, else absolute errors), and of their squares."""
@@ -92,6 +92,8 @@ def changed_since(course: Course, about: Measurement, *, metric: str, seed: int 
     found, until = _rise(course, seed)
     detail: dict[str, object] = {"metric": metric, "reference": None}
     reason, size = found.reason, math.nan
+    if not course.starts:
+        reason = "errors over time are summed from stored predictions and labels: there are none"
     if not reason and found.pvalue > SURE:
         reason = f"no moment stands out (p = {found.pvalue:.2g})"
     elif not reason and found.after <= found.before:

@@ -16,10 +16,9 @@ from numpy.typing import NDArray
 
 from mondrift.measurement import Measurement
 from mondrift.measures.column import Column
-from mondrift.metrics import Outcomes
 from mondrift.metrics.intervals import wilson
 from mondrift.metrics.slices import Slice, search
-from mondrift.performance import labels_of, outcomes_of, task_of
+from mondrift.performance import errors_of
 from mondrift.rows import Rows
 
 MOST = 5
@@ -39,15 +38,11 @@ def slices(before: Rows, after: Rows) -> list[Measurement]:
     and `adjusted`, the p-value after correction for every slice that was looked at.
     """
     schema = before.schema
-    target = before.columns.get(schema.target or "")
-    if target is None or schema.target not in after.columns or schema.cluster is not None:
+    errors = None if schema.cluster is not None else errors_of(before, after)
+    if errors is None:
         return []
-    task = task_of(schema, target)
-    labels = () if task == "regression" else labels_of(before, after)
-    both = outcomes_of(before, task, labels, 0), outcomes_of(after, task, labels, 0)
-    if both[0].prediction is None or both[1].prediction is None:
-        return []
-    errors, kept = zip(*(_errors(each) for each in both), strict=True)
+    sides = (errors.reference, errors.current)
+    kept = [~np.isnan(each) for each in sides]
     names = [
         name
         for name in schema.features
@@ -55,15 +50,14 @@ def slices(before: Rows, after: Rows) -> list[Measurement]:
     ]
     coded = [_coded(before.columns[name], after.columns[name]) for name in names]
     usable = [(name, each) for name, each in zip(names, coded, strict=True) if each is not None]
-    of: Literal["share", "mean"] = "mean" if task == "regression" else "share"
-    found = search(
-        ([_of(each[0], kept[0]) for _, each in usable], errors[0]),
-        ([_of(each[1], kept[1]) for _, each in usable], errors[1]),
-        of=of,
-        level=_LEVELS[of],
+    of: Literal["share", "mean"] = "mean" if errors.metric == "mae" else "share"
+    codes = (
+        [_of(each[0], kept[0]) for _, each in usable],
+        [_of(each[1], kept[1]) for _, each in usable],
     )
-    column = schema.prediction or next(iter(schema.probabilities.values()), schema.target or "")
-    where = (column, schema.role(column))
+    one, other = ((codes[at], sides[at][kept[at]]) for at in (0, 1))
+    found = search(one, other, of=of, level=_LEVELS[of])
+    where = (schema.output, schema.role(schema.output))
     return [
         _measurement(each, of, where, usable[each.feature][0], usable[each.feature][1][2])
         for each in found[:MOST]
@@ -72,19 +66,6 @@ def slices(before: Rows, after: Rows) -> list[Measurement]:
 
 def _of(codes: NDArray[np.int64], kept: NDArray[np.bool_]) -> NDArray[np.int64]:
     return codes if kept.all() else codes[kept]
-
-
-def _errors(outcomes: Outcomes) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """The error of each row that has a label, and which rows these are."""
-    target, prediction = outcomes.target, outcomes.prediction
-    assert prediction is not None
-    if outcomes.task == "regression":
-        with np.errstate(invalid="ignore", over="ignore"):
-            errors = np.abs(prediction - target)
-        kept = np.isfinite(errors)
-    else:
-        errors, kept = (target != prediction).astype(float), (target >= 0) & (prediction >= 0)
-    return errors[kept], kept
 
 
 def _coded(one: Column, other: Column) -> tuple[NDArray[np.int64], NDArray[np.int64], Names] | None:

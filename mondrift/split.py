@@ -10,8 +10,7 @@ seed, and the 30 inputs that moved most; more would cost minutes and say the sam
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
@@ -21,51 +20,17 @@ from mondrift.measures.clusters import Clusters
 from mondrift.measures.column import Column
 from mondrift.metrics.reweighting import Losses, Part, alike, split
 from mondrift.pair import largest_levels
-from mondrift.performance import codes_of, labels_of, task_of
+from mondrift.performance import Errors, errors_of
 from mondrift.rows import Rows
+from mondrift.schema import Schema
 
 COVARIATE, CONCEPT = "covariate_shift_effect", "concept_drift_effect"
 ROWS = 10_000  # of each window
 METHOD = "rows weighed to the inputs that both windows have alike"
 
 
-@dataclass(frozen=True, eq=False)
-class Errors:
-    """The deciding metric of two windows as a loss per row; NaN where a label is missing."""
-
-    metric: str
-    reference: np.ndarray
-    current: np.ndarray
-
-    @property
-    def sign(self) -> int:
-        """What a loss that grows does to the metric: accuracy falls."""
-        return -1 if self.metric == "accuracy" else 1
-
-
-def errors_of(before: Rows, after: Rows) -> Errors | None:
-    """The loss of each row; None without a target or a prediction in both windows."""
-    schema = before.schema
-    for name in (schema.target, schema.prediction):
-        if name is None or name not in before.columns or name not in after.columns:
-            return None
-    sides = (before, after)
-    pairs = [(each.columns[schema.target or ""], each.columns[schema.prediction or ""])
-             for each in sides]  # fmt: skip
-    if task_of(schema, before.columns[schema.target or ""]) == "regression":
-        found = [np.abs(target.values - prediction.values) for target, prediction in pairs]
-        return Errors("mae", *(np.where(np.isfinite(each), each, np.nan) for each in found))
-    labels = labels_of(before, after)
-    codes = [[codes_of(column, labels) for column in pair] for pair in pairs]
-    wrong = [
-        np.where((target >= 0) & (prediction >= 0), target != prediction, np.nan)
-        for target, prediction in codes
-    ]
-    return Errors("accuracy", *wrong)
-
-
 def split_change(before: Rows, after: Rows, *, seed: int = 0) -> list[Measurement]:
-    """Both effects over the whole window and per segment; empty without target and prediction.
+    """Both effects over the whole window and per segment; empty where `errors_of` has nothing.
 
     What cannot be told is NaN with its reason.
     """
@@ -84,7 +49,8 @@ def split_change(before: Rows, after: Rows, *, seed: int = 0) -> list[Measuremen
     for label, rows in (("reference", before), ("current", after)):
         reason = reason if rows.n else f"no labelled rows in the {label} window"
     if reason:
-        return _measured(before, errors, "", (None, None), reason=reason)
+        nothing = Part(math.nan, reason=reason)
+        return _measured(before.schema, errors, "", (nothing, nothing), {})
     clusters = _clusters(before, after)
     weights = alike(inputs.reference, inputs.current, seed=seed, clusters=clusters)
     losses = Losses(errors.reference, errors.current, clusters)
@@ -93,9 +59,9 @@ def split_change(before: Rows, after: Rows, *, seed: int = 0) -> list[Measuremen
     for segment, where in _places(before, after):
         parts = split(losses, weights, where)
         detail = {**about, "effective_rows": [round(each, 1) for each in parts.rows]}
-        found += _measured(
-            before, errors, segment, (parts.covariate, parts.concept), where=where, detail=detail
-        )
+        inside = Errors(errors.metric, errors.reference[where[0]], errors.current[where[1]])
+        both = (parts.covariate, parts.concept)
+        found += _measured(before.schema, inside, segment, both, detail)
     return found
 
 
@@ -128,39 +94,30 @@ def _is(column: Column, level: str) -> np.ndarray:
 
 
 def _measured(
-    before: Rows,
+    schema: Schema,
     errors: Errors,
     segment: str,
-    parts: tuple[Part | None, Part | None],
-    *,
-    where: Where | None = None,
-    detail: dict[str, object] | None = None,
-    reason: str = "",
+    parts: tuple[Part, Part],
+    detail: Mapping[str, object],
 ) -> list[Measurement]:
-    """Both effects as measurements, in the metric's sign."""
-    losses = [errors.reference, errors.current]
-    if where is not None:
-        losses = [each[held] for each, held in zip(losses, where, strict=True)]
-    mean = float(losses[0].mean()) if len(losses[0]) else math.nan
-    reference = 1 - mean if errors.metric == "accuracy" else mean
-    column = before.schema.prediction or ""
-    shared = {
-        "metric": errors.metric,
-        "reference": None if math.isnan(reference) else reference,
-        "method": METHOD,
-        **(detail or {}),
-    }
+    """Both effects as measurements, in the metric's sign: a loss that grows is accuracy that falls.
+
+    `errors` are those of the segment's rows.
+    """
+    sign = -1 if errors.metric == "accuracy" else 1
+    sizes = len(errors.reference), len(errors.current)
+    mean = float(errors.reference.mean()) if sizes[0] else None
+    reference = mean if mean is None or sign > 0 else 1 - mean
+    told = {"metric": errors.metric, "reference": reference, "method": METHOD, **detail}
     found = []
     for name, part in zip((COVARIATE, CONCEPT), parts, strict=True):
-        held = part or Part(math.nan, reason=reason)
-        limits = sorted((errors.sign * held.low, errors.sign * held.high))
-        known = not math.isnan(held.value)
+        low, high = sorted((sign * part.low, sign * part.high))
+        known = not math.isnan(part.value)
         found.append(
             Measurement(
-                "performance", column, before.schema.role(column), "", name,
-                errors.sign * held.value, None, len(losses[0]), len(losses[1]),
-                limits[0] if known else None, limits[1] if known else None,
-                segment, held.reason, shared,
+                "performance", schema.output, schema.role(schema.output), "", name,
+                sign * part.value, None, *sizes, low if known else None, high if known else None,
+                segment, part.reason, told,
             )
         )  # fmt: skip
     return found

@@ -160,6 +160,15 @@ def test_the_window_is_the_span_of_the_timestamps():
     assert (window.start.day, window.end.day, window.n) == (1, 2, 2)
 
 
+@pytest.mark.parametrize("zone", ["America/New_York", "Etc/GMT+5", "UTC+05:30", "Europe/Berlin"])
+def test_timestamps_of_any_zone_are_read_as_the_moments_they_are(zone):
+    utc = pd.DataFrame({"at": pd.to_datetime(["2013-01-01T05:00", "2013-07-01T05:00"], utc=True)})
+    local = utc.assign(at=utc["at"].dt.tz_convert(zone))
+    schema = fitted(local, timestamp="at")
+    assert read(local, schema).window == read(utc, schema).window
+    assert str(local["at"].dt.tz) == str(utc["at"].dt.tz_convert(zone).dt.tz)  # left alone
+
+
 def test_a_schema_survives_json():
     schema = Schema(target="y", probability={"a": "p_a"}, segments="s", private=("x",), id="id")
     assert Schema.from_dict(schema.to_dict()) == schema

@@ -68,6 +68,13 @@ def test_no_moment_is_told_when_none_stands_out_or_errors_became_fewer() -> None
     assert "at" not in better.detail
 
 
+def test_without_stored_predictions_the_reason_says_so() -> None:
+    none = pd.DataFrame({name: [] for name in ("start", "n", "errors", "squares")})
+    none["start"] = pd.to_datetime(none["start"], utc=True)
+    found = changed_since(Course.of(none, START, "1D"), ABOUT, metric="accuracy")
+    assert found.reason.endswith("stored predictions and labels: there are none")
+
+
 def test_a_gap_without_rows_before_the_change_widens_its_range() -> None:
     frame = pd.DataFrame(
         {

@@ -99,6 +99,19 @@ def test_mae_grows_where_accuracy_falls() -> None:
     assert abs(frame.loc[COVARIATE, "statistic"]) < 0.05
 
 
+def test_a_model_of_scores_alone_is_explained_as_one_with_predictions() -> None:
+    rng = np.random.default_rng(8)
+    before, after = (sea(rng, n, theta=t) for n, t in ((3000, 8.0), (2000, 9.5)))
+    schema = Schema(target="label", probability="score", threshold=0.3)
+    scored = [
+        rows.drop(columns="guess").assign(score=np.where(rows["guess"] == 1, 0.35, 0.1))
+        for rows in (before, after)
+    ]
+    found, same = md.explain(*scored, schema=schema), md.explain(before, after, schema=SEA)
+    assert found.why.relation == same.why.relation
+    assert {each.column for each in found.measurements} == {"score"}
+
+
 def test_levels_and_missing_values_are_inputs_too() -> None:
     rng = np.random.default_rng(4)
 

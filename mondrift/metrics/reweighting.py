@@ -34,8 +34,12 @@ FOLDS = 5
 RIDGE = 1.0  # of each coefficient, in log odds
 ALIKE = 0.25
 """Below this share of inputs that both windows have alike, no split is told."""
-FEWEST = 30
-"""Below so many independent rows, in either window, no split is told."""
+FEWEST, FEWEST_CLUSTERS = 30, 20
+"""Below so many rows, or clusters, in either window, no split is told.
+
+Outside the 95 % limits (150 windows, rows that share much of their fate): 5 % with 20 clusters or
+more, 7 % with 10, 15 % with 5.
+"""
 _STEPS, _FURTHER = 15, 2  # Newton's steps: from nothing, and from the fit to all rows
 _Z = float(ndtri(0.975))
 _UNTHREADED = 250_000  # products of one matrix product
@@ -166,9 +170,7 @@ def split(losses: Losses, weights: Alike, where: tuple[Bools, Bools] | None = No
     rows = _effective(alike_rows[0]), _effective(alike_rows[1])
     before, after = (_Mean.of(*each) for each in zip(values, held, strict=True))
     change = after.value - before.value
-    reason = weights.reason
-    if not reason and min(rows) < FEWEST:
-        reason = f"{min(rows):.0f} rows with alike inputs are too few; {FEWEST} are needed"
+    reason = weights.reason or _too_few(alike_rows, losses.clusters)
     if reason:
         nothing = Part(math.nan, reason=reason)
         return Split(change, nothing, nothing, rows)
@@ -210,6 +212,20 @@ def _part(value: float, influence: Floats, clusters: tuple[Integers, Integers] |
     sums = np.bincount(numbers, weights=influence)
     half = _Z * math.sqrt(float(sums @ sums))
     return Part(value, value - half, value + half)
+
+
+def _too_few(weights: list[Floats], clusters: tuple[Integers, Integers] | None) -> str:
+    """Why the rows of both windows, which weigh so much, bear no limits; "" when they do."""
+    units = [("rows", FEWEST, weights)]
+    if clusters is not None:
+        pairs = zip(clusters, weights, strict=True)
+        sums = [np.asarray(np.bincount(*each), np.float64) for each in pairs]
+        units.append(("clusters", FEWEST_CLUSTERS, sums))
+    for name, needed, heavy in units:
+        n = min(_effective(each) for each in heavy)
+        if n < needed:
+            return f"{n:.0f} {name} with alike inputs are too few; {needed} are needed"
+    return ""
 
 
 def _effective(weights: Floats) -> float:

@@ -110,6 +110,19 @@ def test_rows_of_a_cluster_make_wider_limits() -> None:
     assert (wide.high - wide.low) / (narrow.high - narrow.low) == pytest.approx(20**0.5, rel=0.2)
 
 
+def test_few_clusters_are_not_split_however_many_rows_they_have() -> None:
+    rng = np.random.default_rng(9)
+    losses = rng.uniform(size=(2, 2000)) < 0.2
+    for many, reason in (
+        (12, "12 clusters with alike inputs are too few; 20 are needed"),
+        (25, ""),
+    ):
+        here = np.arange(2000) % many
+        clusters = (here, here + many)
+        weights = alike(*inputs(rng, (2000, 2000), 0.0), seed=0, clusters=clusters)
+        assert split(Losses(*losses * 1.0, clusters), weights).concept.reason == reason
+
+
 def test_the_same_seed_gives_the_same_answer() -> None:
     terms = inputs(np.random.default_rng(7), (300, 300), 0.5)
     one, again = (alike(*terms, seed=3) for _ in range(2))
