@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, Literal, cast
 
-from mondrift import wording
+from mondrift import phrases, wording
 from mondrift.diagnosis import FEATURES, FLAGGED, Diagnosis, Moved, diagnose
 from mondrift.expected import STAND_INS
 from mondrift.finding import Finding
@@ -35,7 +35,8 @@ Kind = Literal[
 class Alert:
     """One message about one verdict.
 
-    `title` is one line, `text` sentences for people; `evidence` holds the findings behind them,
+    `title` is one line; `text` is for people: the message in a sentence or two, then the facts,
+    each on a line that begins with a bullet (•). `evidence` holds the findings behind them,
     JSON-valid; `playbook` names the entry of `mondrift.playbook` that says what to do. `columns`
     moved, `groups` are those of them that are told as one.
     """
@@ -102,7 +103,7 @@ def alerts_for(
                 kind=kind,
                 severity=severity,
                 title=f"{model_id}: {draft.title}" if model_id else draft.title,
-                text=" ".join(sentence for sentence in draft.sentences if sentence),
+                text=draft.text,
                 model_id=model_id,
                 monitor=monitor,
                 window=verdict.comparison.current,
@@ -154,6 +155,13 @@ class _Draft:
     sentences: tuple[str, ...]
     findings: tuple[Finding, ...]
     playbook: str
+    facts: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The sentences in one line, then each fact in a line of its own."""
+        message = " ".join(sentence for sentence in self.sentences if sentence)
+        return "\n".join((message, *(f"• {fact}" for fact in self.facts)))
 
 
 _Maker = Callable[[Verdict, Diagnosis, AlertRules], _Draft | None]
@@ -165,11 +173,11 @@ def _performance(verdict: Verdict, diagnosis: Diagnosis, _: AlertRules) -> _Draf
     if not found:
         return _ranking(verdict, diagnosis)
     if performance is None or performance.status not in FLAGGED:
-        metric = wording.metric(found[0].check)
+        metric = phrases.metric(found[0].check)
         verb = "rose" if found[0].check == "mae" else "fell"
         return _Draft(
             rule="performance_degradation",
-            title=f"{metric} {verb} in {wording.listed(f.segment for f in found)}",
+            title=f"{metric} {verb} in {phrases.listed(f.segment for f in found)}",
             sentences=(wording.segments(verdict), "Over all rows together it held."),
             findings=found,
             playbook="concept drift",
@@ -177,16 +185,10 @@ def _performance(verdict: Verdict, diagnosis: Diagnosis, _: AlertRules) -> _Draf
     return _Draft(
         rule="performance_degradation",
         title=wording.worse(performance),
-        sentences=(
-            *wording.harmed(performance),
-            wording.segments(verdict),
-            wording.slices(verdict),
-            wording.outcomes(verdict.comparison, diagnosis),
-            wording.ranking(verdict.comparison),
-            *wording.explanation(verdict, diagnosis),
-        ),
+        sentences=(wording.harmed(performance), wording.story(diagnosis)),
         findings=found,
         playbook=diagnosis.story,
+        facts=wording.facts(verdict, diagnosis),
     )
 
 
@@ -242,16 +244,15 @@ def _drift(
 ) -> _Draft | None:
     if not moved:
         return None
+    told = tuple(wording.moved(verdict, each) for each in moved)
+    meaning = (wording.harm(diagnosis), wording.estimated(verdict))
     return _Draft(
         rule=rule,
-        title=title.format(wording.listed(wording.name(each) for each in moved)),
-        sentences=(
-            *(wording.moved(verdict, each) for each in moved),
-            wording.harm(diagnosis),
-            wording.estimated(verdict),
-        ),
+        title=title.format(phrases.listed(wording.name(each) for each in moved)),
+        sentences=meaning if len(told) > 1 else (*told, *meaning),
         findings=_findings(verdict, moved),
         playbook=diagnosis.story,
+        facts=told if len(told) > 1 else (),
     )
 
 
@@ -261,7 +262,7 @@ def _targets(verdict: Verdict, diagnosis: Diagnosis, _: AlertRules) -> _Draft | 
     fell = diagnosis.performance is not None and diagnosis.performance.status in FLAGGED
     return _Draft(
         rule="target_drift",
-        title=f"outcomes changed: {wording.listed(each.name for each in diagnosis.targets)}",
+        title=f"outcomes changed: {phrases.listed(each.name for each in diagnosis.targets)}",
         sentences=(
             wording.outcomes(verdict.comparison, diagnosis),
             "The model got worse with it: see that alert." if fell else wording.harm(diagnosis),
@@ -286,12 +287,15 @@ def _quality(verdict: Verdict, _: Diagnosis, __: AlertRules) -> _Draft | None:
     if not found:
         return None
     names = tuple(dict.fromkeys(f.group or f.column for f in found))
+    told = tuple(f"{each.column}: {each.reason}." for each in found[:10])
+    more = (f"{len(found) - 10} more stand in the report.",) if len(found) > 10 else ()
     return _Draft(
         rule="data_quality",
-        title=f"data quality changed: {wording.listed(names)}",
-        sentences=tuple(f"{each.column}: {each.reason}." for each in found[:10]),
+        title=f"data quality changed: {phrases.listed(names)}",
+        sentences=told if len(found) == 1 else (f"{len(found)} findings about the values.",),
         findings=found,
         playbook="data quality",
+        facts=() if len(found) == 1 else (*told, *more),
     )
 
 

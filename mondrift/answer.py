@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from mondrift import wording
+from mondrift import phrases, wording
 from mondrift.comparison import Comparison
 from mondrift.diagnosis import FLAGGED, Diagnosis, Performance, measurement
 from mondrift.finding import Finding
@@ -67,12 +67,12 @@ def answer(verdict: Verdict, diagnosis: Diagnosis, trend: pd.DataFrame) -> Answe
         return _unknown(verdict, metric, judged, facts)
     if judged.status in FLAGGED:
         word = "No" if judged.status == "alarm" else "Less well"
-        now = wording.reading(metric, judged.now)
+        now = phrases.reading(metric, judged.now)
         title = f"{word}: {wording.worse(judged)}, to {now}."
         return Answer(judged.status, title, _harm(judged), facts)
     if doubts:
         where = [each.segment for each in doubts if each.segment]
-        but = f"not in {wording.listed(where, limit=3)}" if where else doubts[0].reason
+        but = f"not in {phrases.listed(where, limit=3)}" if where else doubts[0].reason
         title = f"Yes on the whole, but {but}."
         return Answer("warning", title, wording.held(judged), facts)
     return Answer("ok", f"Yes: {_stands(judged)}.", _seen(judged), facts)
@@ -89,10 +89,10 @@ def _unknown(
     expected = _finding(verdict, f"estimated_{metric}")
     if expected is not None and expected.status == "inconclusive":
         return Answer("inconclusive", f"Not known: {why}.", _sentence(expected.reason), facts)
-    guess = wording.reading(metric, estimate.statistic)
+    guess = phrases.reading(metric, estimate.statistic)
     before = estimate.detail.get("reference")
-    beside = "" if before is None else f", {wording.reading(metric, before)} in the reference"
-    title = f"{wording.metric(metric)} is estimated at {guess}{beside}."
+    beside = "" if before is None else f", {phrases.reading(metric, before)} in the reference"
+    title = f"{phrases.metric(metric)} is estimated at {guess}{beside}."
     text = f"Labels cannot tell yet: {why}. The estimate does not see a change of the outcomes."
     if expected is not None and expected.status in FLAGGED:
         return Answer("warning", f"Probably not: {title}", text, facts)
@@ -101,13 +101,13 @@ def _unknown(
 
 def _stands(judged: Performance) -> str:
     """Where it stands: "accuracy is 79.1 %, 79.4 % in the reference"."""
-    now, before = (wording.reading(judged.metric, each) for each in (judged.now, judged.before))
-    return f"{wording.metric(judged.metric)} is {now}, {before} in the reference"
+    now, before = (phrases.reading(judged.metric, each) for each in (judged.now, judged.before))
+    return f"{phrases.metric(judged.metric)} is {now}, {before} in the reference"
 
 
 def _harm(judged: Performance) -> str:
     """What it was, and what the change means: predictions that were wrong on top of the usual."""
-    before = wording.reading(judged.metric, judged.before)
+    before = phrases.reading(judged.metric, judged.before)
     told = f"It was {before} in the reference"
     if judged.metric != "accuracy":
         return f"{told}. This rests on {judged.n:,} labels."
@@ -119,7 +119,7 @@ def _seen(judged: Performance) -> str:
     """How much worse it would have to be to be seen."""
     if math.isnan(judged.smallest):
         return ""
-    size = wording.amount(judged.metric, judged.smallest)
+    size = phrases.amount(judged.metric, judged.smallest)
     return f"With {judged.n:,} labels, a change for the worse of {size} would be seen."
 
 

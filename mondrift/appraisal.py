@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from mondrift import particulars, wording
+from mondrift import particulars, phrases
 from mondrift.answer import Answer, answer, leading
 from mondrift.briefing import Briefing
 from mondrift.comparison import Comparison
@@ -163,9 +163,9 @@ class Appraisal(View):
         if math.isnan(found.statistic) or rows.empty:
             return self._nothing("calibration_error", "Calibration cannot be told")
         before = found.detail.get("reference")
-        beside = "" if before is None else f"{wording.percent(before)} in the reference. "
+        beside = "" if before is None else f"{phrases.percent(before)} in the reference. "
         title = {
-            "text": f"Expected calibration error {wording.percent(found.statistic)}",
+            "text": f"Expected calibration error {phrases.percent(found.statistic)}",
             "subtitle": f"{beside}Chance alone makes some.",
         }
         return charts.calibration(rows).properties(title=title)
@@ -286,7 +286,7 @@ class Appraisal(View):
         if math.isnan(found.statistic):
             return "This window has no rows to label."
         labelled = found.detail.get("labelled", 0)
-        told = f"{wording.percent(found.statistic)} of this window's rows are labelled"
+        told = f"{phrases.percent(found.statistic)} of this window's rows are labelled"
         return f"{told} ({labelled:,} of {found.n_current:,})."
 
     def _bias(self) -> list[Exhibit]:

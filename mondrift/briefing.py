@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from mondrift import exhibits, wording
+from mondrift import exhibits, phrases, wording
 from mondrift.alert import alerts_for
 from mondrift.diagnosis import Diagnosis, Performance, diagnose, measurement, moving_since
 from mondrift.exhibits import View, hits, worst_first
@@ -80,14 +80,16 @@ class Briefing(View):
     def headline(self) -> str:
         """One sentence, without a full stop."""
         moved = (*self.diagnosis.features, *self.diagnosis.outputs)
-        names = wording.listed((wording.name(each) for each in moved), limit=3)
+        names = phrases.listed((wording.name(each) for each in moved), limit=3)
         performance, guess = self.performance, wording.guess(self.verdict)
         if performance is not None and self.diagnosis.story in ("concept drift", "drift with harm"):
             fell = wording.worse(performance)
             if self.diagnosis.story == "concept drift":
-                return _capital(f"{fell}; the inputs do not explain it")
+                part = wording.inputs_add(self.diagnosis)
+                explain = "explain only a part of it" if part else "do not explain it"
+                return _capital(f"{fell}; the inputs {explain}")
             return _capital(f"{fell}, while {names} moved")
-        flagged = wording.listed(dict.fromkeys(f.column for f in self.verdict.flagged("quality")))
+        flagged = phrases.listed(dict.fromkeys(f.column for f in self.verdict.flagged("quality")))
         if not moved:
             quality = f"data quality changed: {flagged}" if flagged else ""
             if self.verdict.status == "inconclusive":

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from mondrift import wording
+from mondrift import phrases
 from mondrift.comparison import Comparison
 from mondrift.degradation import JUDGED, change, worsening
 from mondrift.diagnosis import Performance, measurement, performance_of
@@ -70,7 +70,7 @@ def figures(verdict: Verdict, rows: pd.DataFrame | None = None) -> View:
         Figure("rows", f"{comparison.current.n:,}",
                f"{labelled}{_throughput(comparison)}{comparison.reference.n:,} in the reference"),
         Figure("columns that moved", f"{len(moved)} of {len(judged)}",
-               wording.listed(dict.fromkeys(f.group or f.column for f in moved), limit=4)),
+               phrases.listed(dict.fromkeys(f.group or f.column for f in moved), limit=4)),
     ]  # fmt: skip
     for name in ("accuracy", "roc_auc", "brier", "mae", "r2"):
         found = measurement(comparison, name)
@@ -144,7 +144,7 @@ def _smallest(each: Measurement, policy: Policy) -> str:
     word = "rise" if each.measure == "mae" else "drop"
     if math.isnan(found.smallest):
         return f"so few labels can show no {word}"
-    least = wording.amount(each.measure, found.smallest)
+    least = phrases.amount(each.measure, found.smallest)
     return f"a true {word} of {least} would show in about 80 % of such windows"
 
 
@@ -293,7 +293,7 @@ def _figure(found: Measurement, performance: Performance | None) -> Any:
     )
     decides = performance is not None and found.measure == performance.metric
     status = performance.status if performance is not None and decides else None
-    return Figure(wording.metric(found.measure), shown(found.statistic), note, status)
+    return Figure(phrases.metric(found.measure), shown(found.statistic), note, status)
 
 
 def _estimated(verdict: Verdict) -> list[Any]:

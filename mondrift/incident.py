@@ -14,9 +14,9 @@ from datetime import datetime
 from typing import Any, Literal
 
 from mondrift.alert import Alert
+from mondrift.phrases import since
 from mondrift.severity import SEVERITIES, Severity
 from mondrift.window import Window
-from mondrift.wording import since
 
 Event = Literal["", "opened", "escalated", "again", "recovered"]
 
@@ -166,7 +166,7 @@ def recovery(incident: Incident, window: Window, *, now: str = "", report_url: s
         kind=incident.kind,
         severity="low",
         title=f"{incident.model_id}: recovered: {about}",
-        text=f"This incident{began} is over: {about}. {now}".strip(),
+        text=f'"{_capital(about)}"{began} is over. {now}'.strip(),
         model_id=incident.model_id,
         monitor=incident.monitor,
         window=window,
@@ -174,3 +174,7 @@ def recovery(incident: Incident, window: Window, *, now: str = "", report_url: s
         playbook="recovered",
         report_url=report_url,
     )
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -25,7 +25,7 @@ MATERIAL = 0.1
 COMPLETE = 0.99
 """With this share of rows labelled, numbers' errors without a label can hardly matter."""
 
-CAVEAT = "accuracy speaks for the labelled rows only"
+CAVEAT = "what is measured speaks for the labelled rows only"
 
 
 def label_bias(comparison: Comparison, policy: Policy) -> list[Finding]:
@@ -85,12 +85,12 @@ def _complete(
     if known and not unknown:
         return "ok", "every row is labelled"
     missing = unknown / max(known + unknown, 1)
-    told = f"{_percent(1 - missing)} of the rows are labelled"
+    told = f"{100 * missing:.1f} % of the rows have no label"
     numbers = comparison.schema.kinds.get(each.column) == "numeric"
     if numbers and known and missing <= 1 - COMPLETE:
         return "ok", told
     if not numbers and known and missing <= policy.accuracy_drop:
-        return "ok", f"{told}: the others move accuracy by {100 * missing:.1f} points at most"
+        return "ok", f"{told}: they move accuracy by {100 * missing:.1f} points at most"
     return None
 
 
@@ -148,7 +148,7 @@ def _why_not(each: Measurement, adjusted: float, policy: Policy) -> str:
     if not adjusted < policy.level:
         return f"within what chance explains (adjusted p = {adjusted:.2g})"
     return (
-        f"as in the reference ({each.detail['reference']:.2g}), so both accuracies speak for the "
+        f"as in the reference ({each.detail['reference']:.2g}), so both windows speak for the "
         "same kind of rows"
     )
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from mondrift import wording
+from mondrift import phrases
 from mondrift.comparison import Comparison
 from mondrift.degradation import worsening
 from mondrift.diagnosis import measurement
@@ -138,9 +138,9 @@ def _assumptions(details: Sequence[Mapping[str, Any]]) -> str:
     told = [str(each["assumes"]) for each in details if each.get("assumes")]
     errors = [each["calibration_error"] for each in details if each.get("calibration_error")]
     outside = [each["outside"] for each in details if each.get("outside")]
-    told += [f"calibration error in the reference: {wording.percent(e)}" for e in errors[:1]]
+    told += [f"calibration error in the reference: {phrases.percent(e)}" for e in errors[:1]]
     told += [
-        f"{wording.percent(each)} of the rows are unlike the reference" for each in outside[:1]
+        f"{phrases.percent(each)} of the rows are unlike the reference" for each in outside[:1]
     ]
     return " ".join(f"{each[:1].upper()}{each[1:].rstrip('.')}." for each in dict.fromkeys(told))
 

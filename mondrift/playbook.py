@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from mondrift import wording
+from mondrift import phrases, wording
 from mondrift.diagnosis import FLAGGED, Diagnosis, Performance, diagnose
 from mondrift.errors import InputError, nearest, shown
 from mondrift.expected import STAND_INS
@@ -53,7 +53,7 @@ _ENTRIES = (
     Entry(
         "concept drift",
         (
-            "Look at accuracy by segment in the report: where it fell most, the cause is near.",
+            "Look at the segments in the report: where it got worse most, the cause is near.",
             "Ask the people who know that segment what changed in the world on that day.",
             "Until it is known, treat the model's answers there as a guess.",
         ),
@@ -90,11 +90,11 @@ _ENTRIES = (
     Entry(
         "target drift",
         (
-            "See in the report whether accuracy held.",
+            "See in the report whether the model is still right.",
             "If outcomes are more or less frequent for a known reason, tell those who act on the "
             "predictions.",
         ),
-        "Retrain if accuracy or calibration suffers and the change is there to stay.",
+        "Retrain if the model became worse and the change is there to stay.",
     ),
     Entry(
         "data quality",
@@ -149,7 +149,7 @@ def recommend(verdict: Verdict, diagnosis: Diagnosis | None = None) -> Recommend
     if performance is None or performance.status == "inconclusive":
         return _unknown(verdict, told)
     if not worse:
-        moved = wording.listed((wording.name(each) for each in told.features), limit=3)
+        moved = phrases.listed((wording.name(each) for each in told.features), limit=3)
         why = f"{moved} drifted, and no harm is shown. " if moved else ""
         return Recommendation("do not retrain", f"Do not retrain: {why}{wording.held(performance)}")
     return _harmed(verdict, told, performance)
@@ -165,7 +165,7 @@ def _broken(verdict: Verdict) -> str:
         for each in verdict.flagged("quality")
         if not each.segment and each.check not in _WORLDS_OWN
     ]
-    return wording.listed(dict.fromkeys(found), limit=3)
+    return phrases.listed(dict.fromkeys(found), limit=3)
 
 
 def _unknown(verdict: Verdict, diagnosis: Diagnosis) -> Recommendation:
@@ -179,7 +179,7 @@ def _unknown(verdict: Verdict, diagnosis: Diagnosis) -> Recommendation:
     moved = (*diagnosis.features, *diagnosis.outputs)
     if not moved:
         return Recommendation("wait", f"Nothing to retrain for yet: {why}.")
-    names = wording.listed((wording.name(each) for each in moved), limit=3)
+    names = phrases.listed((wording.name(each) for each in moved), limit=3)
     text = f"Wait: {names} drifted, but whether it does harm is not known ({why}). "
     return Recommendation("wait", f"{text}Drift alone is no reason to retrain.")
 
@@ -190,7 +190,7 @@ def _harmed(verdict: Verdict, diagnosis: Diagnosis, performance: Performance) ->
     since = found.since if found else None
     now = verdict.comparison.current.start
     before, after = (
-        wording.reading(performance.metric, value)
+        phrases.reading(performance.metric, value)
         for value in (performance.before, performance.now)
     )
     what = f"{wording.worse(performance)} ({before} to {after})"

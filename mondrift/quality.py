@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from mondrift.comparison import Comparison
-from mondrift.errors import shown
 from mondrift.finding import (
     UNDECIDED,
     Finding,
@@ -18,6 +17,7 @@ from mondrift.finding import (
 )
 from mondrift.measurement import Measurement
 from mondrift.measures.correction import benjamini_hochberg
+from mondrift.phrases import listed, percent
 from mondrift.policy import Policy, Status
 
 #: Checks of quality, each a family with a correction of its own, in words.
@@ -29,6 +29,16 @@ QUALITY: Mapping[str, str] = {
     "out_of_range": "values outside the reference's range",
     "type_change": "values that cannot be read as the column's kind",
 }
+
+_NOW: Mapping[str, str] = {
+    "missing": "of rows have no value",
+    "infinite": "of rows are infinite",
+    "unseen": "of rows are in categories that the reference does not have",
+    "vanished": "of the reference's rows were in categories that are gone",
+    "out_of_range": "of values are outside the reference's range",
+    "type_change": "of rows cannot be read as the column's kind",
+}
+_ONE_SIDED = ("unseen", "vanished", "type_change")
 
 
 def quality(comparison: Comparison, check: str, policy: Policy) -> list[Finding]:
@@ -84,26 +94,48 @@ def _judge(
 ) -> tuple[float, tuple[Status, str]]:
     """The p-value that counts, status and reason. What has no test cannot come by chance."""
     status = policy.effects[each.measure].status(abs(each.statistic))
-    points = 100 * each.detail.get("change", each.statistic)
-    change = f"{points:+.1f} points {QUALITY[each.measure]}"
-    few = too_small(each, policy)
+    told, few = _told(each), too_small(each, policy)
     if math.isnan(each.statistic):
         return adjusted, ("skipped", each.reason)
     if few:
         return adjusted, ("inconclusive", few)
     if each.measure == "missing" and each.detail.get("reference_share") == 1:
         return adjusted, ("skipped", "the reference has no value of this column")  # it is new
-    named = each.detail.get("levels")
-    told = change + (f": {shown(named)}" if named else "")
     if policy.learned and each.pvalue is not None:
         size = abs(each.statistic)
         return against_the_past(comparison, each, each.measure, size, told, policy)
     if status == "ok":
-        return adjusted, ("ok", f"{change}: no material change")
+        return adjusted, ("ok", f"{told}: no material change")
     if each.pvalue is not None and not adjusted < policy.level:
         chance = f"within what chance explains (adjusted p = {adjusted:.2g})"
-        return adjusted, ("ok", f"{change}, {chance}")
+        return adjusted, ("ok", f"{told}: {chance}")
     return adjusted, (status, told)
+
+
+def _told(each: Measurement) -> str:
+    """What was found, in words: the share now, that of the reference, the levels' names.
+
+    >>> from mondrift.measurement import Measurement
+    >>> def seen(check, share, **detail):
+    ...     return _told(Measurement("quality", "x", "feature", "", check, share, None, 9, 9,
+    ...                              detail=detail))
+    >>> seen("unseen", 0.009, levels=["ABQ", "ACK"])
+    '0.9 % of rows are in categories that the reference does not have (ABQ and ACK)'
+    >>> seen("missing", 0.1, change=0.1, reference_share=0.02, current_share=0.12)
+    '12.0 % of rows have no value, 2.0 % in the reference'
+    """
+    detail = each.detail
+    share, before = detail.get("current_share"), float(detail.get("reference_share") or 0.0)
+    if each.measure in _ONE_SIDED:
+        share = each.statistic
+    elif share is None:
+        change = 100 * detail.get("change", each.statistic)
+        return f"{QUALITY[each.measure]}: {change:+.1f} points"
+    levels = detail.get("levels")
+    named = f" ({listed(map(str, levels))})" if levels else ""
+    beside = f", {percent(before)} in the reference" if before or each.measure == "missing" else ""
+    least = "at least " if detail.get("at_most", 0.0) > each.statistic else ""  # counts cannot tell
+    return f"{least}{percent(share)} {_NOW[each.measure]}{named}{beside}"
 
 
 def structure(comparison: Comparison, policy: Policy) -> list[Finding]:

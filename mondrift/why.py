@@ -105,7 +105,7 @@ def split_told(why: Why) -> str:
     alike, the model is about as right as before: accuracy fell by 1.0 points, at most by 4.0.
     """
     if why.inputs is None or why.relation is None:
-        return f"Whether other inputs or another relation did it cannot be told: {why.reason}."
+        return f"Whether other inputs or another relation did it is not known: {why.reason}."
     relation, inputs = why.relation, why.inputs
     total = inputs.harm + relation.harm
     if total <= 1e-9:
@@ -141,7 +141,9 @@ def since_told(why: Why, now: datetime | None) -> str:
     since = why.since
     assert since is not None
     at, first, last = (_moment(each, since, now) for each in (since.at, since.first, since.last))
-    between = f" ({first} to {last})" if first != last else ""
+    near = (since.first.year, since.first.month) == (since.last.year, since.last.month)
+    start = f"{since.first.day}" if near and not since.hourly else first
+    between = f" ({start} to {last})" if first != last else ""
     levels = f"{_error(why.metric, since.before)} to {_error(why.metric, since.after)}"
     what = "the mean error" if why.metric == "mae" else "the share of wrong answers"
     over = f"; over since {_moment(since.until, since, now)}" if since.until else ""
@@ -200,16 +202,17 @@ def _effect(found: Measurement | None) -> Effect | None:
 
 
 def _since(found: Measurement | None) -> Since | None:
-    if found is None or "at" not in found.detail:
+    if found is None:
         return None
     detail: dict[str, Any] = dict(found.detail)
+    if detail.get("at") is None or detail.get("reference") is None:
+        return None
     zone = ZoneInfo(str(detail.get("zone", "UTC")))
     at, first, last, until = (
         datetime.fromisoformat(detail[name]).astimezone(zone) if detail.get(name) else None
         for name in ("at", "from", "to", "until")
     )
-    if at is None:
-        return None
+    assert at is not None  # it is there, see above
     before = float(detail["reference"])
     return Since(
         at, first or at, last or at, until, before, before + found.statistic,

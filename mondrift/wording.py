@@ -6,8 +6,7 @@ when the model is as right as before, or blame for a drop what moved in the same
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from mondrift import why
 from mondrift.comparison import Comparison
@@ -16,8 +15,8 @@ from mondrift.diagnosis import FLAGGED, Diagnosis, Moved, Performance, measureme
 from mondrift.expected import STAND_INS, estimate_of, spoken
 from mondrift.finding import Finding
 from mondrift.histogram import Histogram
-from mondrift.metrics import METRICS
 from mondrift.performance import DECISIVE
+from mondrift.phrases import amount, listed, metric, percent, reading, since
 from mondrift.policy import Policy
 from mondrift.verdict import Verdict
 
@@ -43,49 +42,25 @@ def worse(performance: Performance) -> str:
     )
 
 
-def harmed(performance: Performance) -> tuple[str, ...]:
+def harmed(performance: Performance) -> str:
     """What became worse, how sure that is, and how much it matters.
 
-    >>> print(" ".join(harmed(Performance("alarm", "", 0.794, 0.634, 1349, 0.16, 0.127))))
+    >>> print(harmed(Performance("alarm", "", 0.794, 0.634, 1349, 0.16, 0.127)))
     Accuracy fell by 16.0 points, from 79.4 % to 63.4 % (1,349 labels), and surely by more than
-    12.7 (99 % confidence). About 216 more predictions were wrong than at the reference's accuracy.
-    >>> print(*harmed(Performance("alarm", "", 10.0, 12.0, 500, 0.2, 0.09, "mae")))
+    12.7 (99 % confidence): about 216 more wrong answers than at the reference's accuracy.
+    >>> print(harmed(Performance("alarm", "", 10.0, 12.0, 500, 0.2, 0.09, "mae")))
     MAE rose by 20.0 %, from 10 to 12 (500 labels), and surely by more than 9.0 % (99 % confidence).
     """
     before, now = (reading(performance.metric, v) for v in (performance.before, performance.now))
     unit = " %" if performance.metric == "mae" else ""
     told = _capital(
         f"{worse(performance)}, from {before} to {now} ({performance.n:,} labels), and surely by "
-        f"more than {100 * performance.lower:.1f}{unit} (99 % confidence)."
+        f"more than {100 * performance.lower:.1f}{unit} (99 % confidence)"
     )
     if performance.metric == "mae":
-        return (told,)
+        return f"{told}."
     many = round(performance.change * performance.n)
-    return told, f"About {many:,} more predictions were wrong than at the reference's accuracy."
-
-
-def metric(name: str) -> str:
-    """A metric's name inside a sentence.
-
-    >>> metric("accuracy"), metric("mae"), metric("roc_auc")
-    ('accuracy', 'MAE', 'ROC AUC')
-    """
-    label = METRICS[name].label
-    return label.lower() if METRICS[name].unit == "share" else label
-
-
-def reading(name: str, value: float) -> str:
-    """A metric's value for people: a share in percent, else four digits.
-
-    >>> reading("accuracy", 0.79376), reading("mae", 12.34567)
-    ('79.4 %', '12.35')
-    """
-    return percent(value) if METRICS[name].unit == "share" else f"{value:.4g}"
-
-
-def amount(name: str, change: float) -> str:
-    """How far a metric moved, without its sign: points, or a share of the error."""
-    return f"{100 * abs(change):.1f} {'%' if name == 'mae' else 'points'}"
+    return f"{told}: about {many:,} more wrong answers than at the reference's accuracy."
 
 
 def segments(verdict: Verdict) -> str:
@@ -122,7 +97,7 @@ def slices(verdict: Verdict) -> str:
         for each in found[:3]
         for name in (each.measure.removeprefix("slice_"),)
     ]
-    return f"Of all columns, it is worst where {listed(told)}."
+    return f"Of all columns, the worst: {listed(told)}."
 
 
 def ranking(comparison: Comparison) -> str:
@@ -150,30 +125,50 @@ def outcomes(comparison: Comparison, diagnosis: Diagnosis) -> str:
     return _sentence(", ".join(told)) if told else ""
 
 
-def explanation(verdict: Verdict, diagnosis: Diagnosis) -> tuple[str, ...]:
-    """Whether what moved explains a drop; the last sentence names the story."""
-    now = verdict.comparison.current.start
-    told = [_about_scores(verdict, diagnosis)]
-    told += [
-        f"{_what(each, now)}; it {explains(each, diagnosis)} {_the_change(diagnosis)}."
-        for each in diagnosis.features
-    ]
-    if diagnosis.why is not None:
-        told += why.sentences(diagnosis.why, now)
+def story(diagnosis: Diagnosis) -> str:
+    """What a drop means, in a sentence, for those who read no further."""
     if diagnosis.story == "concept drift":
-        told.append("What the model learned does not hold in this window: concept drift.")
-    elif diagnosis.why is not None and diagnosis.why.blamed == "inputs":
-        told.append(
+        return "What the model learned does not hold in this window: concept drift."
+    if diagnosis.why is not None and diagnosis.why.blamed == "inputs":
+        return (
             "The model is asked about harder cases than in the reference, and answers them as well "
             "as it ever did: drift with harm."
         )
-    else:
-        told.append(
-            "The model is asked about conditions that the reference hardly holds, and is wrong "
-            "more often: drift with harm. Whether one is the cause of the other, a single window "
-            "cannot tell."
-        )
-    return tuple(told)
+    return (
+        "The model is asked about conditions that the reference hardly holds, and is wrong more "
+        "often: drift with harm. Whether one is the cause of the other, a single window cannot "
+        "tell."
+    )
+
+
+def facts(verdict: Verdict, diagnosis: Diagnosis) -> tuple[str, ...]:
+    """What is known about a drop, one line each: where, since when, why, and what moved with it."""
+    comparison, now = verdict.comparison, verdict.comparison.current.start
+    told = (
+        segments(verdict),
+        slices(verdict),
+        *(why.sentences(diagnosis.why, now) if diagnosis.why is not None else ()),
+        *_inputs(diagnosis, now),
+        " ".join(filter(None, (outcomes(comparison, diagnosis), _scores(verdict, diagnosis)))),
+        ranking(comparison),
+    )
+    return tuple(each for each in told if each)
+
+
+def _inputs(diagnosis: Diagnosis, now: datetime | None) -> list[str]:
+    """What moved among the features, and how much of the drop it may explain; many as one."""
+    together: dict[str, list[Moved]] = {}
+    for each in diagnosis.features:
+        together.setdefault(explains(each, diagnosis), []).append(each)
+    told = []
+    for words, moved in together.items():
+        if len(moved) <= 2:
+            told += [f"{_what(each, now)}; it {words} {_the_change(diagnosis)}." for each in moved]
+            continue
+        plural = words.replace("does not explain", "do not explain").replace("explains", "explain")
+        names = listed((name(each) for each in moved), limit=5)
+        told.append(f"{_capital(names)} moved; they {plural} {_the_change(diagnosis)}.")
+    return told
 
 
 def _the_change(diagnosis: Diagnosis) -> str:
@@ -185,12 +180,22 @@ def explains(each: Moved, diagnosis: Diagnosis) -> str:
     """How much of a drop a moved feature may explain."""
     if diagnosis.story != "concept drift":
         return "may be part of"
+    if inputs_add(diagnosis):
+        return "explains no more than a part of"
     if each.older or diagnosis.scores not in FLAGGED:
         return "does not explain"
     return "explains little of"
 
 
-def _about_scores(verdict: Verdict, diagnosis: Diagnosis) -> str:
+def inputs_add(diagnosis: Diagnosis) -> bool:
+    """Whether other inputs surely did a part of a change that is blamed on the relation."""
+    found = diagnosis.why
+    if found is None or found.inputs is None:
+        return False
+    return found.blamed == "relation" and found.inputs.low > 0
+
+
+def _scores(verdict: Verdict, diagnosis: Diagnosis) -> str:
     """How far the model's own output followed, and whether against the outcomes."""
     if diagnosis.scores not in FLAGGED:
         return "The model's output is distributed as in the reference: only labels show this."
@@ -198,8 +203,7 @@ def _about_scores(verdict: Verdict, diagnosis: Diagnosis) -> str:
     far = "far" if worst.status == "alarm" else "a little"
     against = ", against the outcomes" if _is_against(verdict.comparison, diagnosis) else ""
     where = direction(verdict.comparison.histogram(worst.columns[0]))
-    effect = _effect(worst.worst, verdict.policy)
-    return f"The model's {worst.name} moved {far}, {where}{against} ({effect})."
+    return f"The model's {worst.name} moved {far}, {where}{against}."
 
 
 def _is_against(comparison: Comparison, diagnosis: Diagnosis) -> bool:
@@ -241,9 +245,11 @@ def harm(diagnosis: Diagnosis) -> str:
         )
     before, now = (reading(performance.metric, v) for v in (performance.before, performance.now))
     verb = "rose" if performance.metric == "mae" else "fell"
-    story = ", but this is not the reason" if diagnosis.story == "concept drift" else " with it"
-    told = f"{metric(performance.metric)} {verb}{story}: {now}, {before} in the reference."
-    return f"{_capital(told)} See that alert."
+    tale = f"{metric(performance.metric)} {verb} to {now}, from {before} in the reference"
+    if diagnosis.story != "concept drift":
+        return _capital(f"{tale}: see that alert.")
+    reason = "not the whole" if inputs_add(diagnosis) else "not the"
+    return _capital(f"{tale}, but this is {reason} reason: see that alert.")
 
 
 def held(performance: Performance) -> str:
@@ -302,37 +308,10 @@ def guess(verdict: Verdict) -> str:
     return f"; {said.name} is estimated at {said.whole}, blind to concept drift"
 
 
-def since(began: datetime, now: datetime) -> str:
-    """A moment as people say it: a day when it is near, a month, a month and year.
-
-    >>> from datetime import UTC
-    >>> now = datetime(2013, 12, 16, tzinfo=UTC)
-    >>> [since(datetime(2013, *day, tzinfo=UTC), now) for day in ((4, 1), (12, 2))]
-    ['since April', 'since 2 December']
-    >>> since(datetime(2012, 4, 1, tzinfo=UTC), now)
-    'since April 2012'
-    """
-    if now - began < timedelta(days=28):
-        return f"since {began.day} {began:%B}"
-    return f"since {began:%B}" if began.year == now.year else f"since {began:%B %Y}"
-
-
 def name(each: Moved) -> str:
     """A group with the number of its columns that moved, else the column's name."""
     many = len(each.columns)
     return f"{each.name} ({many} column{'s' * (many > 1)})" if each.worst.group else each.name
-
-
-def listed(names: Iterable[str], limit: int = 10) -> str:
-    """Names in a sentence.
-
-    >>> listed(["a"]), listed(["a", "b", "c"]), listed("abcd", limit=2)
-    ('a', 'a, b and c', 'a, b and 2 more')
-    """
-    told = list(names)
-    if len(told) > limit:
-        return f"{', '.join(told[:limit])} and {len(told) - limit} more"
-    return " and ".join(filter(None, (", ".join(told[:-1]), *told[-1:])))
 
 
 def direction(histogram: Histogram) -> str:
@@ -361,15 +340,6 @@ def direction(histogram: Histogram) -> str:
     if larger < 0.45:
         return "to lower values"
     return "to higher values" if larger > 0.55 else "in shape, not to one side"
-
-
-def percent(share: float) -> str:
-    """A share in [0, 1] for people.
-
-    >>> percent(0.79376)
-    '79.4 %'
-    """
-    return f"{100 * share:.1f} %"
 
 
 def _effect(finding: Finding, policy: Policy) -> str:

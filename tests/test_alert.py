@@ -44,12 +44,20 @@ def test_april_is_concept_drift_at_two_airports_against_the_scores() -> None:
     alert = told(APRIL)["performance_degradation"]
     assert alert.severity == "critical"
     assert alert.playbook == "concept drift"
-    assert "15.9 points, from 79.4 % to 63.4 % (1,340 labels)" in alert.text
-    assert "surely by more than 12.6 (99 % confidence)" in alert.text
-    assert "It fell in origin=LGA (81.6 % to 52.0 %) and origin=EWR" in alert.text
-    assert "no drop is shown in origin=JFK" in alert.text
-    assert "score moved a little, to lower values, against the outcomes" in alert.text
-    assert "The weather moved with the season; it explains little of the drop." in alert.text
+    message, *facts = alert.text.splitlines()
+    assert message == (
+        "Accuracy fell by 15.9 points, from 79.4 % to 63.4 % (1,340 labels), and surely by more "
+        "than 12.6 (99 % confidence): about 214 more wrong answers than at the reference's "
+        "accuracy. What the model learned does not hold in this window: concept drift."
+    )
+    assert facts[0].startswith("• It fell in origin=LGA (81.6 % to 52.0 %) and origin=EWR")
+    assert facts[0].endswith("; no drop is shown in origin=JFK.")
+    assert "• The weather moved with the season; it explains little of the drop." in facts
+    assert (
+        "• The share of late = 1 rose from 21.6 % to 37.3 %. The model's score moved a little, to "
+        "lower values, against the outcomes."
+    ) in facts
+    assert len(facts) <= 7 and all(len(fact) < 200 for fact in facts)
 
 
 def test_july_is_drift_with_harm_and_names_no_cause() -> None:

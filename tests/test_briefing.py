@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
-from mondrift import charts
+from mondrift import charts, wording
 from mondrift.briefing import Briefing, brief
 from mondrift.page.sections import Banner, Figures, Table
 from mondrift.report import Report
+from mondrift.why import Effect, Why
 from tests import flights
 from tests.flights import APRIL, DECEMBER, FEBRUARY, SEPTEMBER
 
@@ -44,6 +47,18 @@ def test_what_moved_before_the_drop_does_not_explain_it() -> None:
     assert "while weather" in brief(flights.unexpected(APRIL), zone=LOCAL).headline
     headline = brief(flights.unexpected(APRIL), history=history).headline
     assert headline == "Accuracy fell by 15.9 points; the inputs do not explain it"
+
+
+def test_inputs_that_surely_did_a_part_are_not_said_to_explain_nothing() -> None:
+    december = told(DECEMBER)
+    why = Why("accuracy", Effect(0.044, 0.019, 0.07), Effect(0.106, 0.071, 0.142), None)
+    split = replace(december, diagnosis=replace(december.diagnosis, why=why))
+    assert split.headline == "Accuracy fell by 15.0 points; the inputs explain only a part of it"
+    facts = wording.facts(split.verdict, split.diagnosis)
+    assert (
+        "The weather moved with the season; it explains no more than a part of the drop." in facts
+    )
+    assert "not the whole reason" in wording.harm(split.diagnosis)
 
 
 def test_the_banner_comes_first_and_names_the_gravest_alert_first() -> None:

@@ -51,7 +51,7 @@ def test_a_rise_of_the_error_is_an_alarm_and_told_as_one() -> None:
     (alert, *_) = alerts_for(verdict)
     assert (alert.kind, alert.severity) == ("performance_degradation", "critical")
     assert "labels), and surely by more than" in alert.text
-    assert "predictions were wrong" not in alert.text
+    assert "wrong answers" not in alert.text
 
 
 def test_the_tolerance_of_the_error_is_the_policys() -> None:

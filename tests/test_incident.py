@@ -148,6 +148,4 @@ def test_a_recovery_says_what_is_over_and_since_when() -> None:
     assert incident is not None
     message = recovery(incident, week(1), now="Accuracy is 79 %.")
     assert message.title == "flights: recovered: x drifted"
-    assert (
-        message.text == "This incident, open since 1 April, is over: x drifted. Accuracy is 79 %."
-    )
+    assert message.text == '"X drifted", open since 1 April, is over. Accuracy is 79 %.'

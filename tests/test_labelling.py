@@ -68,7 +68,10 @@ def test_labels_missing_for_a_reason_are_told_with_the_metric() -> None:
     assert found.status == "warning"
     assert finding(found).status == "warning"
     assert finding(found).reason.startswith("labelled rows differ from unlabelled ones (score: KS ")
-    assert "higher in labelled rows): accuracy speaks for the labelled rows only" in found.reason
+    assert (
+        "higher in labelled rows): what is measured speaks for the labelled rows only"
+        in found.reason
+    )
     accuracy = next(f for f in found.findings if f.check == "accuracy" and not f.segment)
     assert accuracy.reason.endswith("; of labelled rows, which differ from the others")
 
@@ -120,7 +123,7 @@ def test_what_is_nearly_complete_never_warns() -> None:
     found = verdict(current)
     assert measured(found.comparison).statistic == pytest.approx(1.0, abs=0.01)
     assert (finding(found).status, found.status) == ("ok", "ok")
-    told = "99.2 % of the rows are labelled: the others move accuracy by 0.8 points at most"
+    told = "0.8 % of the rows have no label: they move accuracy by 0.8 points at most"
     assert finding(found).reason == told
 
 

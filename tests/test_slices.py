@@ -97,7 +97,7 @@ def test_laguardia_in_april_is_found_and_told() -> None:
     assert slices[0].segment in {"origin=LGA", "carrier=MQ", "carrier=WN", "carrier=FL"}
     assert "origin=LGA" in {each.segment for each in slices}
     text = next(a.text for a in alerts_for(verdict(APRIL)) if a.kind == "performance_degradation")
-    assert "Of all columns, it is worst where " in text
+    assert "Of all columns, the worst: " in text
 
 
 @pytest.mark.known

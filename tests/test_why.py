@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from mondrift.why import Effect, Since, Why, sentences, split_told
+from mondrift.measurement import Measurement
+from mondrift.why import Effect, Since, Why, sentences, split_told, why_of
 
 SINCE = Since(
     datetime(2013, 4, 22, tzinfo=UTC), datetime(2013, 4, 21, tzinfo=UTC),
@@ -61,8 +62,11 @@ def test_mae_is_told_in_the_targets_unit() -> None:
 def test_what_is_not_clear_and_what_cannot_be_told_is_said() -> None:
     even = Effect(0.05, -0.01, 0.11)
     assert split_told(Why("accuracy", even, even, None)).startswith("It is not clear what did it")
-    reason = "the inputs are too different to tell: 1 % of them are alike, 25 % are needed"
-    assert reason in split_told(Why("accuracy", None, None, None, reason))
+    reason = "the inputs are too different (1 % of them are alike, 25 % are needed)"
+    assert split_told(Why("accuracy", None, None, None, reason)) == (
+        "Whether other inputs or another relation did it is not known: the inputs are too "
+        "different (1 % of them are alike, 25 % are needed)."
+    )
 
 
 def test_a_model_that_did_not_get_worse_has_nothing_to_explain() -> None:
@@ -74,9 +78,17 @@ def test_the_moment_is_told_with_its_range_and_its_end() -> None:
     now = datetime(2013, 4, 22, tzinfo=UTC)
     why = Why("accuracy", None, None, SINCE)
     assert sentences(why, now) == (
-        "It is so since 22 April (21 April to 23 April): the share of wrong answers went from "
+        "It is so since 22 April (21 to 23 April): the share of wrong answers went from "
         "20.0 % to 36.0 %.",
     )
     over = replace(SINCE, until=datetime(2013, 4, 27, tzinfo=UTC), hourly=True)
     told = sentences(replace(why, since=over), datetime(2014, 1, 1, tzinfo=UTC))
     assert told[0].endswith("; over since 27 April 2013 00:00.")
+
+
+def test_a_moment_without_the_level_before_it_is_no_moment() -> None:
+    detail = {"metric": "accuracy", "at": "2013-04-22T00:00:00+00:00"}
+    about = ("performance", "late", "target", "categorical", "changed_since", 0.15, 1e-6, 900, 900)
+    found = why_of([Measurement(*about, detail=detail)])
+    assert found is not None
+    assert found.since is None

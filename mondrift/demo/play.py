@@ -170,7 +170,8 @@ def tell(week: demo.Week, outcome: Outcome, briefing: Briefing, say: Say) -> Non
     say("")
     say(f"  {week.name}: {briefing.headline}.")
     for line in briefing.ranked[:1]:
-        say(fill_lines(f"{line.severity}: {line.text}"))
+        for part in f"{line.severity}: {line.text}".splitlines():
+            say(fill_lines(part))
     say(f"     {outcome.page}")
 
 

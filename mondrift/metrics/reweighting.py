@@ -69,8 +69,8 @@ class Alike:
         if self.share >= ALIKE:
             return ""
         return (
-            f"the inputs are too different to tell: {100 * self.share:.0f} % of them are alike, "
-            f"{100 * ALIKE:.0f} % are needed"
+            f"the inputs are too different ({100 * self.share:.0f} % of them are alike, "
+            f"{100 * ALIKE:.0f} % are needed)"
         )
 
 

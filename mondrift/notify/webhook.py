@@ -43,12 +43,12 @@ def payload(
     """
     advice = entry(alert.playbook)
     retraining = alert.evidence.get("retraining", {}).get("text", advice.retraining)
+    to_do = ("What to do:", *(f"{n}. {step}" for n, step in enumerate(advice.steps, 1)), retraining)
     lines = [
         _headline(alert, event),
         str(alert.window),
         alert.text,
-        *(f"• {step}" for step in advice.steps if event != "recovered"),
-        retraining if event != "recovered" else "",
+        *(to_do if event != "recovered" else ()),
         *(f"Also: {_headline(other, what)}" for what, other in also),
         f"Report: {alert.report_url}" if alert.report_url else "",
     ]

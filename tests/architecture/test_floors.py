@@ -12,7 +12,17 @@ PACKAGE = ROOT / "mondrift"
 
 # In reading order: each may import only those before it.
 SPINE = (
-    *("whole", "window", "kinds", "matching", "schema", "rows", "summaries", "measurement"),
+    *(
+        "whole",
+        "phrases",
+        "window",
+        "kinds",
+        "matching",
+        "schema",
+        "rows",
+        "summaries",
+        "measurement",
+    ),
     *(
         "histogram",
         "privacy",

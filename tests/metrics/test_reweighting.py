@@ -84,7 +84,7 @@ def test_windows_without_a_common_input_are_not_split() -> None:
     assert found.change == 1.0
     assert math.isnan(found.concept.value)
     assert math.isnan(found.covariate.value)
-    assert found.concept.reason.startswith("the inputs are too different to tell: 0 %")
+    assert found.concept.reason.startswith("the inputs are too different (0 %")
 
 
 def test_a_segment_with_few_labels_is_not_split() -> None:

@@ -16,6 +16,7 @@ import pytest
 from mondrift.alert import Alert
 from mondrift.errors import SettingsError
 from mondrift.notify.webhook import Webhook, payload
+from mondrift.playbook import entry
 from mondrift.window import Window
 from tests.notify.receiver import Receiver, receiving
 
@@ -123,7 +124,7 @@ def test_the_text_says_what_changed_what_to_do_and_where_the_report_is():
     lines = payload(ALERT, "opened")["text"].splitlines()
     assert lines[0] == "[critical] flights: accuracy fell by 15.9 points"
     assert lines[1] == "2013-04-22 00:00 to 2013-04-29 00:00 UTC, 1,378 rows"
-    assert any("by segment" in line for line in lines)
+    assert lines[3:5] == ["What to do:", "1. " + entry("concept drift").steps[0]]
     assert lines[-1] == "Report: https://reports.example/flights_weekly/1/report.html"
 
 
