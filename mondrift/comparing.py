@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -141,7 +142,7 @@ def _compared(
         absent=after.absent,
         extra=after.extra,
         seed=seed,
-        versions=_versions(),
+        versions=dict(_versions()),
     )
 
 
@@ -288,7 +289,9 @@ def _mapped(
         yield from pool.map(function, items)
 
 
-def _versions() -> dict[str, str]:
+@cache
+def _versions() -> Mapping[str, str]:
+    """Read once: looking them up takes as long as comparing a few columns."""
     from importlib.metadata import version
 
     return {name: version(name) for name in ("mondrift", "numpy", "pandas", "scipy")}

@@ -231,30 +231,48 @@ def _terms(scores: Floats, knots: Floats, spread: float) -> Floats:
 
 
 def _regress(terms: Floats, positive: Floats, negative: Floats) -> Floats:
-    """Ridge logistic regressions on the same terms, one per row of counts: Newton, halved steps."""
-    d = terms.shape[1]
+    """Ridge logistic regressions on the same terms, one per row of counts.
+
+    The first is fitted from the score as it is, the others from where the first one ended.
+    """
+    bends = terms.shape[1] - 3
+    penalty = np.concatenate(([1e-9, RIDGE, RIDGE], np.full(bends, BEND)))
+    centre = np.concatenate(([0.0, 1.0, 1.0], np.zeros(bends)))  # the score as it is
+    first = _newton(terms, positive[:1], negative[:1], (centre, penalty), centre)
+    if len(positive) == 1:
+        return first
+    others = _newton(terms, positive[1:], negative[1:], (centre, penalty), first[0])
+    return np.concatenate((first, others))
+
+
+def _newton(
+    terms: Floats, positive: Floats, negative: Floats, ridge: tuple[Floats, Floats], start: Floats
+) -> Floats:
+    """Newton's method with halved steps; `ridge`: towards what, and how strongly."""
+    (centre, penalty), total, d = ridge, positive + negative, terms.shape[1]
     products = (terms[:, :, None] * terms[:, None, :]).reshape(len(terms), d * d)
-    penalty = np.concatenate(([1e-9, RIDGE, RIDGE], np.full(d - 3, BEND)))
-    centre = np.concatenate(([0.0, 1.0, 1.0], np.zeros(d - 3)))  # the score as it is
-    total = positive + negative
 
-    def loss(weights: Floats) -> Floats:
+    def at(weights: Floats) -> tuple[Floats, Floats]:
+        """The loss, and the chance in each cell."""
         odds = weights @ terms.T
-        misfit = (total * np.logaddexp(0, odds) - positive * odds).sum(axis=1)
-        return np.asarray(misfit + ((weights - centre) ** 2 @ penalty) / 2)
+        small = np.exp(-np.abs(odds))
+        misfit = total * (np.maximum(odds, 0.0) + np.log1p(small)) - positive * odds
+        loss = misfit.sum(axis=1) + ((weights - centre) ** 2 @ penalty) / 2
+        return np.asarray(loss), np.asarray(np.where(odds > 0, 1.0, small) / (1.0 + small))
 
-    weights = np.tile(centre, (len(total), 1))
-    now, part = loss(weights), np.ones((len(total), 1))
+    weights = np.tile(start, (len(total), 1))
+    (now, share), part = at(weights), np.ones((len(total), 1))
     for _ in range(STEPS):
-        share = expit(weights @ terms.T)
         slope = (positive - total * share) @ terms - penalty * (weights - centre)
         bend = ((total * share * (1 - share)) @ products).reshape(-1, d, d) + np.diag(penalty)
         step = np.linalg.solve(bend, slope[:, :, None])[:, :, 0]
         tried = weights + part * step
-        after = loss(tried)
+        after, chance = at(tried)
         better = after <= now + 1e-9 * np.abs(now)
-        weights, now = np.where(better[:, None], tried, weights), np.where(better, after, now)
-        part = np.where(better[:, None], np.minimum(2 * part, 1.0), part / 2)
+        kept = better[:, None]
+        weights, share = np.where(kept, tried, weights), np.where(kept, chance, share)
+        now = np.where(better, after, now)
+        part = np.where(kept, np.minimum(2 * part, 1.0), part / 2)
         if float(np.abs(step[better]).max(initial=0)) < 1e-4 and better.all():
             break
     return weights

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from mondrift.errors import WindowError
@@ -135,7 +136,7 @@ class Calendar:
         step = self.length.weeks
         back = (timedelta(weeks=number) for number in range(weeks // step * step, 0, -step))
         found = (self._earlier(window, each) for each in back)
-        first = self._edge(0)
+        first = self.edge(0)
         return tuple(each for each in found if each.start is not None and each.start >= first)
 
     def _earlier(self, window: Window, back: timedelta) -> Window:
@@ -151,20 +152,19 @@ class Calendar:
                 datetime.combine(day.date() - back, time(), zone).astimezone(UTC)
                 for day in (start, end)
             )
-        return Window(begins, ends, label=self._named(begins))
+        return Window(begins, ends, label=self.named(begins))
 
     def _number(self, moment: datetime) -> int:
         """Of the window that holds `moment`: so many are over then; negative before the first."""
         if self.length.hours:
-            return (moment - self._edge(0)) // timedelta(hours=self.length.hours)
+            return (moment - self.edge(0)) // timedelta(hours=self.length.hours)
         local = moment.astimezone(ZoneInfo(self.zone))
         return (local.date() - self.start).days // self.length.days
 
     def _at(self, number: int) -> Window:
-        start = self._edge(number)
-        return Window(start, self._edge(number + 1), label=self._named(start))
+        return _window(self, number)
 
-    def _edge(self, number: int) -> datetime:
+    def edge(self, number: int) -> datetime:
         """Start of window `number`, in UTC."""
         zone = ZoneInfo(self.zone)
         day = self.start + timedelta(days=self.length.days * number)
@@ -176,7 +176,8 @@ class Calendar:
             return False
         return window.end > datetime.combine(self.end, time(), ZoneInfo(self.zone))
 
-    def _named(self, start: datetime) -> str:
+    def named(self, start: datetime) -> str:
+        """What a window that starts then is called."""
         local = start.astimezone(ZoneInfo(self.zone))
         day = f"{local.day} {local:%B %Y}"
         if self.length.hours:
@@ -184,3 +185,9 @@ class Calendar:
         if self.length.days == 1:
             return day
         return f"week of {day}" if self.length.days == 7 else f"{self.length.days} days from {day}"
+
+
+@lru_cache(maxsize=4096)  # a scheduler asks for the same windows at every look
+def _window(calendar: Calendar, number: int) -> Window:
+    start = calendar.edge(number)
+    return Window(start, calendar.edge(number + 1), label=calendar.named(start))
