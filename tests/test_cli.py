@@ -147,7 +147,7 @@ def test_a_notebook_and_parameters_that_do_not_fit_are_told_with_their_lines(fol
 
 
 def test_the_parameters_of_a_monitor_are_what_papermill_takes(folder: Path) -> None:
-    from mondrift.run.notebook import lean_imports
+    from mondrift.lean import lean_imports
 
     with lean_imports():
         from papermill.cli import papermill

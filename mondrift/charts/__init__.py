@@ -6,19 +6,22 @@ from strangers, are only ever values. Charts fill the width they are given (`wid
 
 from __future__ import annotations
 
-from mondrift.charts.calibration import calibration
-from mondrift.charts.confusion import confusion
-from mondrift.charts.distribution import distribution
-from mondrift.charts.estimated import estimated
-from mondrift.charts.maturity import maturity
-from mondrift.charts.outcomes import outcomes
-from mondrift.charts.overview import overview
-from mondrift.charts.parts import parts
-from mondrift.charts.performance import performance
-from mondrift.charts.renderer import enable
-from mondrift.charts.segments import segments
-from mondrift.charts.timeline import timeline
-from mondrift.charts.volume import volume
+from mondrift.lean import lean_imports
+
+with lean_imports():
+    from mondrift.charts.calibration import calibration
+    from mondrift.charts.confusion import confusion
+    from mondrift.charts.distribution import distribution
+    from mondrift.charts.estimated import estimated
+    from mondrift.charts.maturity import maturity
+    from mondrift.charts.outcomes import outcomes
+    from mondrift.charts.overview import overview
+    from mondrift.charts.parts import parts
+    from mondrift.charts.performance import performance
+    from mondrift.charts.renderer import enable
+    from mondrift.charts.segments import segments
+    from mondrift.charts.timeline import timeline
+    from mondrift.charts.volume import volume
 
 __all__ = [
     "calibration",

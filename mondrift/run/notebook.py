@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from mondrift.errors import RunError
+from mondrift.lean import lean_imports
 from mondrift.run.exporter import shareable
 from mondrift.run.guard import Guard, guarded
 from mondrift.run.limits import Limits, amount
@@ -150,22 +151,6 @@ def scrub(notebook: NotebookNode, folder: Path) -> None:
                 for kind in output.data:
                     if not kind.startswith("image/"):
                         output.data[kind] = without_places(output.data[kind], hidden)
-
-
-@contextlib.contextmanager
-def lean_imports() -> Iterator[None]:
-    """Import nbformat without `rfc3987_syntax`, which costs a second and checks no notebook.
-
-    JupyterLab brings it, and jsonschema then loads its grammar on import.
-    """
-    absent = "rfc3987_syntax" not in sys.modules
-    if absent:
-        sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        if absent:
-            del sys.modules["rfc3987_syntax"]
 
 
 class _Steps:

@@ -21,6 +21,7 @@ import pandas as pd
 from mondrift.briefing import brief
 from mondrift.embedded.place import Place, home
 from mondrift.errors import BusyError, MondriftError, RunError
+from mondrift.lean import lean_imports
 from mondrift.performance import DECISIVE
 from mondrift.run.archive import Archive, Draft, Record, State, failure_page
 from mondrift.run.check import TELLING, CheckOptions, CheckResult, begin, conclude, leave
@@ -30,7 +31,6 @@ from mondrift.run.notebook import (
     Execution,
     Progress,
     execute,
-    lean_imports,
     read_notebook,
     silent,
 )

@@ -42,7 +42,7 @@ SPINE = (
     *("particulars", "answer", "appraisal", "report"),
 )
 FLOORS = (
-    ("errors",),
+    ("errors", "lean"),
     ("measures", "metrics", "detectors"),
     ("charts", "page"),
     SPINE,

@@ -26,8 +26,9 @@ import pandas as pd
 
 import mondrift as md
 from mondrift.cli.compare import write_page
+from mondrift.lean import lean_imports
 from mondrift.run.exporter import export
-from mondrift.run.notebook import execute, lean_imports, read_notebook
+from mondrift.run.notebook import execute, read_notebook
 
 WORK = """\
 import mondrift as md, mondrift.charts, numpy as np, pandas as pd

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mondrift.run.notebook import lean_imports
+from mondrift.lean import lean_imports
 
 with lean_imports():
     import nbformat
