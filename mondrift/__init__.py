@@ -21,7 +21,7 @@ Imports only go down:
                                                     the spine, in the order of the path
     2  charts/ page/     pictures: tidy frame in, chart or markup out
     1  measures/ metrics/ detectors/                numbers
-    0  errors            words
+    0  errors lean theme words
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from mondrift import theme
 from mondrift.errors import ReportError
 from mondrift.whole import write_whole
 
@@ -113,7 +114,6 @@ class Report:
         `stills` (0 to 8): static images for the first charts, shown until (or instead of) the live
         drawing; each costs about 0.2 s of CPU.
         """
-        from mondrift.charts import theme
         from mondrift.page import page
 
         dark = f"@media (prefers-color-scheme:dark){{{theme.dark_rules('')}}}".replace("\n", "")

@@ -8,7 +8,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from mondrift.charts import theme
+from mondrift import theme
 from mondrift.errors import ColumnError, InputError
 
 STATUSES = tuple(theme.WORDS)

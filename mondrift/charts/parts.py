@@ -5,7 +5,8 @@ from __future__ import annotations
 import altair as alt
 import pandas as pd
 
-from mondrift.charts import scales, theme
+from mondrift import theme
+from mondrift.charts import scales
 from mondrift.charts.frame import inline, only_one, picked, tips
 
 ROW = 46

@@ -5,7 +5,7 @@ from __future__ import annotations
 import altair as alt
 import pandas as pd
 
-from mondrift.charts import theme
+from mondrift import theme
 from mondrift.charts.frame import inline, picked, tips
 
 TITLES = {

@@ -7,7 +7,8 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from mondrift.charts import scales, theme
+from mondrift import theme
+from mondrift.charts import scales
 from mondrift.charts.frame import STATUSES, inline, only_one, picked, present, tips, with_status
 
 ROW = 30

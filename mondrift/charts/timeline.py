@@ -7,7 +7,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from mondrift.charts import theme
+from mondrift import theme
 from mondrift.charts.frame import (
     inline,
     only_one,

@@ -42,7 +42,7 @@ SPINE = (
     *("particulars", "answer", "appraisal", "report"),
 )
 FLOORS = (
-    ("errors", "lean"),
+    ("errors", "lean", "theme"),
     ("measures", "metrics", "detectors"),
     ("charts", "page"),
     SPINE,

@@ -58,5 +58,16 @@ def test_import_mondrift_says_nothing_and_asks_nobody() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+def test_a_page_needs_no_altair_and_altair_not_the_grammar_of_addresses() -> None:
+    """JupyterLab's extra brings `rfc3987_syntax`, and loading it takes longer than all the rest."""
+    program = (
+        "import sys, mondrift\n"
+        "mondrift.Report('a page').to_html()\n"
+        "assert 'altair' not in sys.modules\n"
+        "import mondrift.charts"
+    )
+    assert sorted(loaded(program) & {"altair", "rfc3987_syntax.syntax_helpers"}) == ["altair"]
+
+
 def test_a_heavy_import_would_be_seen() -> None:
     assert "scipy.stats" in loaded("import scipy.stats") - loaded("import numpy, pandas")

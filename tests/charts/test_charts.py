@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mondrift import charts
-from mondrift.charts import renderer, theme
+from mondrift import charts, theme
+from mondrift.charts import renderer
 from mondrift.errors import ColumnError, InputError
 from mondrift.page.spec import clean, still
 from tests.charts import frames

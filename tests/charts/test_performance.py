@@ -8,8 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from mondrift import charts
-from mondrift.charts import theme
+from mondrift import charts, theme
 from mondrift.errors import InputError
 from mondrift.page.spec import clean, still
 from tests.charts import frames

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import mondrift.page
-from mondrift.charts import theme
+from mondrift import theme
 from mondrift.page.sections import STATUS_WORDS
 
 # Machado, Oliveira, Fernandes (2009), severity 1.0, on linear RGB.

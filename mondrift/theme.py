@@ -140,7 +140,7 @@ def css() -> str:
     light = "".join(f"  --{name}: {colour.light};\n" for name, colour in names.items())
     dark = "".join(f"  --{name}: {colour.dark};\n" for name, colour in names.items())
     return (
-        "/* Written by mondrift.charts.theme.css(); a test compares. */\n"
+        "/* Written by mondrift.theme.css(); a test compares. */\n"
         f".mondrift {{\n{light}}}\n"
         "@media screen and (prefers-color-scheme: dark) {\n"
         f".mondrift {{\n{dark}}}\n"
