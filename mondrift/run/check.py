@@ -135,11 +135,14 @@ def leave(store: Store, run: Run, broken: BaseException, words: str) -> None:
     move(run, words)
 
 
-def has_news(store: Store, monitor: Monitor, window: Window) -> bool:
-    """Whether a check of the window would find rows or labels that the last one has not seen."""
+def has_news(store: Store, monitor: Monitor, window: Window, *, report: bool = False) -> bool:
+    """Whether a check of the window would find rows or labels that the last one has not seen.
+
+    `report`: also whether the last one is without its report, so that a run would make it.
+    """
     return store.primary.has_news(
         monitor.name, monitor.model, window, monitor.config(),
-        reference=_measured_against(monitor, window),
+        reference=_measured_against(monitor, window), report=report,
     )  # fmt: skip
 
 

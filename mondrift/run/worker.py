@@ -15,6 +15,7 @@ import socket
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import takewhile
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -190,12 +191,13 @@ class Worker:
             self._launch_checks()
         checked = self._batch.monitors() if self._batch else set()
         for late in (False, True):
-            for name, found in self._agendas.items():
-                wanted = found.late if late else found.due
+            for name, found in list(self._agendas.items()):
                 if len(self._children) >= self._terms.workers:
                     return
-                busy = name in self._children or name in checked
-                if wanted and not busy and self._is_free(name):
+                asked = found.late if late else found.due
+                if not asked or name in self._children or name in checked:
+                    continue
+                if self._is_free(name) and (wanted := self._news(name) if late else asked):
                     self._launch(name, wanted[0], found)
 
     def _launch(self, name: str, window: Window, found: Agenda) -> None:
@@ -226,10 +228,22 @@ class Worker:
             _LOG.info("%d checks of %d monitors: started", len(asked), len(self._batch.monitors()))
             self._beat()
 
-    def _has_news(self, name: str, window: Window) -> bool:
+    def _news(self, name: str) -> tuple[Window, ...]:
+        """Of windows that are asked again, the first with news and those after it.
+
+        Those before it are done with until the next tick.
+        """
+        found = self._agendas[name]
+        quiet = tuple(takewhile(lambda each: not self._has_news(name, each, True), found.late))
+        self._run_notes.ask(name, quiet, found.tick, self._rules(self._monitors[name]).windows)
+        late = found.late[len(quiet) :]
+        self._agendas[name] = replace(found, late=late)
+        return late
+
+    def _has_news(self, name: str, window: Window, report: bool = False) -> bool:
         """Two counts, instead of a process that would find nothing new."""
         try:
-            return has_news(self._opened(), self._monitors[name], window)
+            return has_news(self._opened(), self._monitors[name], window, report=report)
         except MondriftError:  # the check itself will say what is wrong
             return True
 

@@ -58,10 +58,15 @@ class Ledger:
         config: Mapping[str, Any],
         *,
         reference: Sequence[Window | tuple[datetime, datetime]] = (),
+        report: bool = False,
     ) -> bool:
-        """Whether `begin_run`, with the same arguments, would begin one; writes nothing."""
+        """Whether `begin_run`, with the same arguments, would begin one; writes nothing.
+
+        `report`: also where the last one is without its report.
+        """
         wanted = runs.Wanted(monitor, window, config, tuple(reference))
-        return runs.has_news(self._db, models.get(self._db, model_id), wanted)
+        model = models.get(self._db, model_id)
+        return runs.has_news(self._db, model, wanted, report=report)
 
     def save_check(
         self,

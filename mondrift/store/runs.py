@@ -152,12 +152,13 @@ def begin(db: Database, model: Model, wanted: Wanted, *, force: bool) -> Run:
         return replace(_get(connection, str(row["run_id"])), fresh=True)
 
 
-def has_news(db: Database, model: Model, wanted: Wanted) -> bool:
-    """Whether `begin` would begin a run; see `Store.has_news`."""
+def has_news(db: Database, model: Model, wanted: Wanted, *, report: bool) -> bool:
+    """Whether `begin` would begin a run, or a report is missing; see `Store.has_news`."""
     key = (wanted.monitor, config_hash(wanted.config), *_bounds(wanted.window))
     with told(db.engine), db.engine.connect() as connection:
         latest = _latest(connection, model, key)
-        if latest is None or latest.state not in ("checked", "finished"):
+        done = ("finished",) if report else ("checked", "finished")
+        if latest is None or latest.state not in done:
             return True
         return _more(latest, _seen(connection, model, wanted))
 

@@ -174,16 +174,24 @@ def test_a_monitor_of_an_unknown_model_is_told_and_leaves_the_others_alone(
     assert "nobody" in beat.monitors["lost"]["error"]
 
 
-def test_late_labels_are_asked_for_once_per_tick_also_after_a_restart(
+def test_windows_with_late_labels_are_run_once_per_tick_and_those_without_start_no_process(
     tmp_path: Path, store: Store, database_url: str, model: str
 ) -> None:
     plan = monitor(model, late_labels=True)
     for number in ("2024-01-02", "2024-01-03"):
         store.finish_run(check(store, plan, plan.window(number)).run, report="a page")
-    code = "open('calls', 'a').write('x')"
+    assert worker(tmp_path, opener(tmp_path, database_url), [plan], "sys.exit('no')").run() == 0
+    (tmp_path / "home" / "schedule.json").unlink()  # or this tick would not be asked again
+    known = datetime(2024, 1, 5, tzinfo=UTC)
+    for number in (1, 2):  # of 2 and 3 January
+        value = [{"id": f"{number}-0", "value": "1", "received_at": known}]
+        store.label(model, value)
+    check(store, plan, plan.window("2024-01-03"))  # its news are seen, its report is missing
+    code = "open('calls', 'a').write(sys.argv[3] + '\\n')"
     for _ in range(2):
         assert worker(tmp_path, opener(tmp_path, database_url), [plan], code).run() == 0
-    assert (tmp_path / "calls").read_text() == "xx"
+    calls = (tmp_path / "calls").read_text().split()
+    assert calls == ["2024-01-02T00:00:00+00:00", "2024-01-03T00:00:00+00:00"]
 
 
 def test_windows_are_checked_once_without_a_report_and_a_check_that_fails_leaves_the_others_alone(
