@@ -170,6 +170,7 @@ def test_a_monitor_is_shown_in_words_too(folder: Path) -> None:
     assert "# next: none; the windows have ended on 2013-12-30" in shown
     told = json.loads(call("monitors", "show", "flights_weekly", "--json").output)
     assert told["in_words"][0] == "reference: the newest baseline"
+    assert (told["check_every"], told["retention"]["reports"]) == ("never", "90d")
 
 
 def test_a_monitor_that_is_not_there_and_a_folder_without_any_are_told(folder: Path) -> None:

@@ -33,7 +33,7 @@ def monitors() -> None:
 @monitors.command("list")
 @as_json
 def monitors_list(as_json: bool) -> None:
-    """Every monitor: its model, its windows, its notebook.
+    """Every monitor: its model, its windows, its notebook, when it runs and is checked.
 
     \b
     Example:
@@ -41,7 +41,10 @@ def monitors_list(as_json: bool) -> None:
     """
     import pandas as pd
 
-    lines = [_line(each) for each in _all().values()]
+    from mondrift.settings import Settings
+
+    usual = Settings.load().drift_check_interval
+    lines = [_line(each, usual) for each in _all().values()]
     show_frame(pd.DataFrame(lines), as_json=as_json, empty="no monitor in params/monitors yet")
 
 
@@ -127,18 +130,21 @@ def monitors_show(monitor: str, parameters: bool, as_json: bool) -> None:
     from mondrift.run.outlook import told_of
     from mondrift.settings import Settings
 
-    plan = loaded(monitor, Settings.load())
+    settings = Settings.load()
+    plan, usual = loaded(monitor, settings), settings.drift_check_interval
     if parameters:
         _flat(plan, as_json=as_json)
         return
     told: dict[str, Any] = {
-        **_line(plan),
+        **_line(plan, usual),
         **plan.config(),
+        "segments": "all of the model" if plan.segments is None else list(plan.segments),
         "catch_up": dataclasses.asdict(plan.catch_up),
         "limits": dataclasses.asdict(plan.limits),
         "alerts": dataclasses.asdict(plan.alerts),
+        "retention": plan.retention.to_dict(),
     }
-    words = told_of(plan, datetime.now(UTC))
+    words = told_of(plan, datetime.now(UTC), usual)
     if as_json:
         show_json({**told, "in_words": words})
         return
@@ -174,7 +180,9 @@ def _all(*, thorough: bool = False) -> dict[str, Monitor]:
     return load_monitors(here.monitors, policy=base, also=lambda d: check_notebook(d, here))
 
 
-def _line(plan: Monitor) -> dict[str, Any]:
+def _line(plan: Monitor, usual: float) -> dict[str, Any]:
+    from mondrift.run.ticks import in_words
+
     return {
         "monitor": plan.name,
         "model": plan.model,
@@ -182,6 +190,7 @@ def _line(plan: Monitor) -> dict[str, Any]:
         "zone": plan.calendar.zone,
         "notebook": plan.notebook,
         "schedule": plan.schedule or "-",
+        "check_every": in_words(plan.interval(usual)),
     }
 
 

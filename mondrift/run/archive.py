@@ -34,7 +34,10 @@ State = Literal["started", "finished", "failed"]
 RUNS, INDEX, RUN = "runs.jsonl", "index.html", "run.json"
 _LOCK = "lock"
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,200}")  # a folder's, nowhere but in the archive
-CRASHED = "The process that made this report ended in the middle of it."
+CRASHED = (
+    "The process that made this report ended in the middle of it: it was killed, most often "
+    "because the machine ran out of memory, or the machine went down."
+)
 
 
 @dataclass(frozen=True)

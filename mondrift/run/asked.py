@@ -62,18 +62,19 @@ def windows_asked(
         found = due(store, monitor, done)
         return (*found.due, *found.late)
     now = now_of(store, monitor)
-    over = monitor.windows(now) if now is not None else ()
     if asked.since is not None:
         since = _moment(monitor, asked.since)
+        over = monitor.windows(now) if now is not None else ()
         return tuple(each for each in over if _end(each) > since)
     if asked.window_end is not None:
         return (_ended_by(monitor, asked.window_end, store.now()),)
-    if not over:
+    newest = monitor.calendar.last(now, 1) if now is not None else ()
+    if not newest:
         raise WindowError(
             f"No window of {monitor.name!r} is over yet: there are no rows of {monitor.model!r}, "
             f"or none reach the end of its first window. Log rows, or name one: --window 2013-04-22"
         )
-    return over[-1:]
+    return newest
 
 
 def due(store: Store, monitor: Monitor, done: Done = "finished") -> Agenda:

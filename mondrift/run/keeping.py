@@ -49,6 +49,14 @@ class Keeping:
                 f"({self.reports.days}d); alarms are kept at least as long."
             )
 
+    def to_dict(self) -> dict[str, str]:
+        """As a file says it.
+
+        >>> Keeping().to_dict()
+        {'reports': '90d', 'alarms': '365d'}
+        """
+        return {name: f"{getattr(self, name).days}d" for name in _KEYS}
+
     @classmethod
     def from_mapping(cls, given: Mapping[str, Any]) -> Keeping:
         """The keys of a file; SettingsError for what is wrong. `alarms` grows with `reports`.

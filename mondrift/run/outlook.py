@@ -7,21 +7,34 @@ from zoneinfo import ZoneInfo
 
 from mondrift.errors import WindowError
 from mondrift.run.plan import Monitor, Reference
-from mondrift.run.ticks import first_tick
+from mondrift.run.ticks import first_beat, first_tick, in_words
 from mondrift.window import Window
 
 _NEXT = 3
+_WITH_RUNS = "with the runs only"
+_DAY, _MINUTE = "%a %d %b", "%a %d %b %Y at %H:%M"
 
 
-def told_of(monitor: Monitor, now: datetime) -> list[str]:
-    """A few lines for people; `now` by the wall's clock, whatever clock the model has."""
-    calendar = monitor.calendar
+def told_of(monitor: Monitor, now: datetime, usual: float = 0.0) -> list[str]:
+    """A few lines for people; `now` by the wall's clock, whatever clock the model has.
+
+    `usual`: seconds between checks where the file says nothing, see `Monitor.interval`.
+    """
+    calendar, every = monitor.calendar, monitor.interval(usual)
     end = f" to {calendar.end}" if calendar.end else " on"
     return [
         f"reference: {reference_in_words(monitor.reference)}",
         f"windows: {calendar.length} each, in {calendar.zone}, from {calendar.start}{end}",
-        *_next(monitor, now),
+        f"runs: {_rhythm(monitor)}",
+        f"checks: {f'every {in_words(every)}, without a report' if every else _WITH_RUNS}",
+        *_next(monitor, now, every),
     ]
+
+
+def _rhythm(monitor: Monitor) -> str:
+    if not monitor.schedule:
+        return "by hand only, for there is no schedule"
+    return f"{monitor.schedule!r} in {monitor.calendar.zone}, with a report"
 
 
 def reference_in_words(reference: Reference) -> str:
@@ -39,19 +52,23 @@ def reference_in_words(reference: Reference) -> str:
     return f"{name}, cut to the window's own {parts[reference.match]}" if reference.match else name
 
 
-def _next(monitor: Monitor, now: datetime) -> list[str]:
+def _next(monitor: Monitor, now: datetime, every: float) -> list[str]:
     coming = _windows(monitor, now)
     if not coming:
         return [f"next: none; the windows have ended on {monitor.calendar.end}"]
-    zone = ZoneInfo(monitor.calendar.zone)
+    calendar = monitor.calendar
+    zone = ZoneInfo(calendar.zone)
     lines = []
     for window in coming:
         assert window.end is not None
-        run = ""
+        over = f"{window.end.astimezone(zone):{_DAY if calendar.length.days else _MINUTE}}"
+        parts = [window.label, f"over on {over}"]
+        if every:
+            parts.append(f"checked on {first_beat(every, window.end).astimezone(zone):{_MINUTE}}")
         if monitor.schedule:
-            tick = first_tick(monitor.schedule, monitor.calendar.zone, window.end)
-            run = f", run on {tick.astimezone(zone):%a %d %b %Y at %H:%M}"
-        lines.append(f"next: {window.label}, over on {window.end.astimezone(zone):%a %d %b}{run}")
+            tick = first_tick(monitor.schedule, calendar.zone, window.end)
+            parts.append(f"run on {tick.astimezone(zone):{_MINUTE}}")
+        lines.append(f"next: {', '.join(parts)}")
     return lines
 
 

@@ -43,7 +43,7 @@ $parameters
 # window", or {previous weeks: 4} (their same weekdays and hours).
 ${unknown}reference: $reference
 
-# How time is cut: 6h, 1D, 7D, 2W ... in this zone, from the first day on ($volume).
+# How time is cut: 15min, 6h, 1D, 2W ... in this zone, from the first day on ($volume).
 window:
   length: $length
   zone: UTC                     # e.g. Europe/Berlin: where your days begin

@@ -29,6 +29,18 @@ def seconds_of(text: str) -> float | None:
     return seconds if seconds > 0 else None
 
 
+def in_words(seconds: float) -> str:
+    """A length of time as `seconds_of` reads it; "never" for 0.
+
+    >>> [in_words(seconds) for seconds in (900, 3600, 86_400, 90, 0)]
+    ['15m', '1h', '1d', '90s', 'never']
+    """
+    if not seconds:
+        return "never"
+    unit = next((unit for unit in "dhm" if not seconds % _SECONDS[unit]), "s")
+    return f"{seconds / _SECONDS[unit]:g}{unit}"
+
+
 def interval_of(given: object) -> float | None:
     """`check_every:` of a monitor's file in seconds; 0 for "never", None when it says nothing.
 

@@ -1,4 +1,4 @@
-"""A calendar cuts time into windows: days and weeks of a time zone, or hours.
+"""A calendar cuts time into windows: days and weeks of a time zone, hours, or minutes.
 
 Days are calendar days of an IANA zone, so one of them may last 23 or 25 hours; hours are hours.
 """
@@ -14,32 +14,32 @@ from zoneinfo import ZoneInfo
 from mondrift.errors import WindowError
 from mondrift.window import Window
 
-_LENGTH = re.compile(r"([1-9]\d{0,3})\s*([hDW])")
+_LENGTH = re.compile(r"([1-9]\d{0,3})\s*(min|[hDW])")
 
 
 @dataclass(frozen=True)
 class Length:
-    """How long a window is: a number of hours ("6h") or of calendar days ("1D", "7D", "2W").
+    """How long a window is: minutes ("15min"), hours ("6h") or calendar days ("1D", "7D", "2W").
 
-    >>> Length.parse("2W")
-    Length(days=14, hours=0)
+    >>> Length.parse("2W"), str(Length.parse("90min")), str(Length.parse("120min"))
+    (Length(days=14, minutes=0), '90min', '2h')
     """
 
     days: int = 0
-    hours: int = 0
+    minutes: int = 0
 
     @classmethod
     def parse(cls, text: str) -> Length:
-        """Read "6h", "7D" or "2W"; raises WindowError for anything else."""
+        """Read "15min", "6h", "7D" or "2W"; raises WindowError for anything else."""
         match = _LENGTH.fullmatch(text)
         if match is None:
             raise WindowError(
-                f"{text!r} is no length of a window; try '1h', '1D', '7D' or '2W' "
-                "(hours, days, weeks)."
+                f"{text!r} is no length of a window; try '15min', '1h', '1D', '7D' or '2W' "
+                "(minutes, hours, days, weeks)."
             )
         number, unit = int(match[1]), match[2]
-        if unit == "h":
-            return cls(hours=number)
+        if unit in ("min", "h"):
+            return cls(minutes=number * (60 if unit == "h" else 1))
         return cls(days=number * (7 if unit == "W" else 1))
 
     @property
@@ -49,10 +49,13 @@ class Length:
         >>> [Length.parse(text).weeks for text in ("1h", "1D", "7D", "10D", "168h")]
         [1, 1, 1, 2, 2]
         """
-        return self.hours // 168 + 1 if self.hours else -(-self.days // 7)
+        week = 7 * 24 * 60
+        return self.minutes // week + 1 if self.minutes else -(-self.days // 7)
 
     def __str__(self) -> str:
-        return f"{self.hours}h" if self.hours else f"{self.days}D"
+        if not self.minutes:
+            return f"{self.days}D"
+        return f"{self.minutes}min" if self.minutes % 60 else f"{self.minutes // 60}h"
 
 
 @dataclass(frozen=True)
@@ -144,9 +147,9 @@ class Calendar:
         zone = ZoneInfo(self.zone)
         assert window.start is not None and window.end is not None
         start, end = window.start.astimezone(zone), window.end.astimezone(zone)
-        if self.length.hours:
+        if self.length.minutes:
             begins = (start.replace(tzinfo=None) - back).replace(tzinfo=zone).astimezone(UTC)
-            ends = begins + timedelta(hours=self.length.hours)
+            ends = begins + timedelta(minutes=self.length.minutes)
         else:
             begins, ends = (
                 datetime.combine(day.date() - back, time(), zone).astimezone(UTC)
@@ -156,8 +159,8 @@ class Calendar:
 
     def _number(self, moment: datetime) -> int:
         """Of the window that holds `moment`: so many are over then; negative before the first."""
-        if self.length.hours:
-            return (moment - self.edge(0)) // timedelta(hours=self.length.hours)
+        if self.length.minutes:
+            return (moment - self.edge(0)) // timedelta(minutes=self.length.minutes)
         local = moment.astimezone(ZoneInfo(self.zone))
         return (local.date() - self.start).days // self.length.days
 
@@ -169,7 +172,7 @@ class Calendar:
         zone = ZoneInfo(self.zone)
         day = self.start + timedelta(days=self.length.days * number)
         midnight = datetime.combine(day, time(), zone).astimezone(UTC)
-        return midnight + timedelta(hours=self.length.hours * number)
+        return midnight + timedelta(minutes=self.length.minutes * number)
 
     def _is_beyond(self, window: Window) -> bool:
         if self.end is None or window.end is None:
@@ -180,7 +183,7 @@ class Calendar:
         """What a window that starts then is called."""
         local = start.astimezone(ZoneInfo(self.zone))
         day = f"{local.day} {local:%B %Y}"
-        if self.length.hours:
+        if self.length.minutes:
             return f"{day} {local:%H:%M}"
         if self.length.days == 1:
             return day

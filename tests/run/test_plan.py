@@ -111,7 +111,7 @@ alerts:
     told = "\n".join(found)
     assert "1: unknown key 'modle'. Did you mean 'model'?" in told
     assert "1: model is missing." in told
-    assert "'7 days' is no length of a window; try '1h', '1D', '7D' or '2W'" in told
+    assert "'7 days' is no length of a window; try '15min', '1h', '1D'" in told
     assert "'America/NewYork' is no IANA time zone. Did you mean 'America/New_York'?" in told
     assert "6: unknown key 'from' in window. Known:" in told
     assert "{baseline: newest, match: weekday and hour}, not 'last week'" in told
@@ -385,6 +385,16 @@ def test_any_moment_of_a_week_finds_it(moment):
 def test_hours_are_found_too():
     hours = Calendar(Length.parse("6h"), "America/New_York", date(2013, 1, 7))
     assert hours.window("2013-07-04T07:30").label == "4 July 2013 07:00"  # 6 h + an hour of summer
+
+
+def test_minutes_are_windows_too():
+    quarters = Calendar(Length.parse("15min"), "Asia/Kathmandu", date(2013, 1, 7))  # UTC+5:45
+    window = quarters.window("2013-07-04T07:29")
+    assert (window.label, window.end - window.start) == ("4 July 2013 07:15", timedelta(minutes=15))
+    assert quarters.last(window.end, 2)[1] == window
+    (before,) = quarters.weeks_before(window, 1)
+    assert (before.label, window.start - before.start) == ("27 June 2013 07:15", timedelta(weeks=1))
+    assert Length.parse("60min") == Length.parse("1h")
 
 
 def local(window, zone):
