@@ -225,7 +225,7 @@ def _others(verdict: Verdict, metric: str) -> list[Finding]:
 
 
 def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:].rstrip('.')}." if text else ""
+    return f"{phrases.capital(text).rstrip('.')}." if text else ""
 
 
 def _decapital(text: str) -> str:

@@ -320,4 +320,4 @@ def appraise(briefing: Briefing) -> Appraisal:
 def _say(words: str) -> View:
     from mondrift.page.sections import Text
 
-    return View((Text(f"{words[:1].upper()}{words[1:]}"),))
+    return View((Text(phrases.capital(words)),))

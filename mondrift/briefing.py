@@ -60,7 +60,7 @@ class Briefing(View):
         words = [
             section
             for each in self.ranked
-            for section in (Heading(_capital(each.title), 3), Text(each.text))
+            for section in (Heading(phrases.capital(each.title), 3), Text(each.text))
         ]
         banner = Banner(self.verdict.status, f"{self.headline}.", "", reasons)
         object.__setattr__(self, "sections", (banner, *words))
@@ -87,20 +87,20 @@ class Briefing(View):
             if self.diagnosis.story == "concept drift":
                 part = wording.inputs_add(self.diagnosis)
                 explain = "explain only a part of it" if part else "do not explain it"
-                return _capital(f"{fell}; the inputs {explain}")
-            return _capital(f"{fell}, while {names} moved")
+                return phrases.capital(f"{fell}; the inputs {explain}")
+            return phrases.capital(f"{fell}, while {names} moved")
         flagged = phrases.listed(dict.fromkeys(f.column for f in self.verdict.flagged("quality")))
         if not moved:
             quality = f"data quality changed: {flagged}" if flagged else ""
             if self.verdict.status == "inconclusive":
                 why = f"not enough data for a verdict: {self.verdict.reason}"
-                return _capital(f"{why}{guess}")
-            return _capital(quality or "no material change was found")
+                return phrases.capital(f"{why}{guess}")
+            return phrases.capital(quality or "no material change was found")
         if performance is None or performance.status == "inconclusive":
-            return _capital(f"{names} moved; whether it does harm is not known{guess}")
+            return phrases.capital(f"{names} moved; whether it does harm is not known{guess}")
         reasons = {each.expected for each in moved}
         why = f" {reasons.pop()}" if len(reasons) == 1 and "" not in reasons else ""
-        return _capital(f"{names} moved{why}; {wording.kept(performance)}")
+        return phrases.capital(f"{names} moved{why}; {wording.kept(performance)}")
 
     def figures(self, rows: pd.DataFrame | None = None) -> View:
         """Key figures; with the window's `rows` also outcomes beside the mean score."""
@@ -276,7 +276,3 @@ def _local(times: pd.Series[Any], zone: str) -> pd.Series[Any]:
     """Times as the clocks of `zone` show them, so that a window that starts at midnight says so."""
     shown: pd.Series[Any] = times.dt.tz_convert(zone).dt.tz_localize(None)
     return shown
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

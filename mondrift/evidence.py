@@ -1,6 +1,7 @@
 """What stands behind a metric, small enough to keep: confusion, calibration curve, each class.
 
-Counts of windows, never of people: what fewer than five rows make is left out.
+Points of a curve and classes of fewer than five rows are left out. A confusion matrix is kept
+whole: its small cells are hidden where it is shown (`particulars.confusion`).
 """
 
 from __future__ import annotations

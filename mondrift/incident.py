@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
+from mondrift import phrases
 from mondrift.alert import Alert
 from mondrift.phrases import since
 from mondrift.severity import SEVERITIES, Severity
@@ -166,7 +167,7 @@ def recovery(incident: Incident, window: Window, *, now: str = "", report_url: s
         kind=incident.kind,
         severity="low",
         title=f"{incident.model_id}: recovered: {about}",
-        text=f'"{_capital(about)}"{began} is over. {now}'.strip(),
+        text=f'"{phrases.capital(about)}"{began} is over. {now}'.strip(),
         model_id=incident.model_id,
         monitor=incident.monitor,
         window=window,
@@ -174,7 +175,3 @@ def recovery(incident: Incident, window: Window, *, now: str = "", report_url: s
         playbook="recovered",
         report_url=report_url,
     )
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

@@ -142,7 +142,7 @@ def _assumptions(details: Sequence[Mapping[str, Any]]) -> str:
     told += [
         f"{phrases.percent(each)} of the rows are unlike the reference" for each in outside[:1]
     ]
-    return " ".join(f"{each[:1].upper()}{each[1:].rstrip('.')}." for each in dict.fromkeys(told))
+    return " ".join(f"{phrases.capital(each).rstrip('.')}." for each in dict.fromkeys(told))
 
 
 def _plain(value: float) -> float | None:

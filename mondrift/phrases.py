@@ -66,3 +66,8 @@ def since(began: datetime, now: datetime) -> str:
     if now - began < timedelta(days=28):
         return f"since {began.day} {began:%B}"
     return f"since {began:%B}" if began.year == now.year else f"since {began:%B %Y}"
+
+
+def capital(text: str) -> str:
+    """A text as a sentence begins."""
+    return text[:1].upper() + text[1:]

@@ -142,9 +142,12 @@ def recommend(verdict: Verdict, diagnosis: Diagnosis | None = None) -> Recommend
     worse = performance is not None and performance.status in FLAGGED
     broken = _broken(verdict)
     if broken:
-        harm = f" {_capital(wording.worse(performance))}, but" if worse and performance else ""
+        harm = ""
+        if worse and performance:
+            harm = f" {phrases.capital(wording.worse(performance))}, but"
         tail = "a model that learns from wrong rows is wrong as well."
-        text = f"Do not retrain: repair {broken} first.{harm} {tail if harm else _capital(tail)}"
+        tail = tail if harm else phrases.capital(tail)
+        text = f"Do not retrain: repair {broken} first.{harm} {tail}"
         return Recommendation("do not retrain", text)
     if performance is None or performance.status == "inconclusive":
         return _unknown(verdict, told)
@@ -216,7 +219,3 @@ def _harmed(verdict: Verdict, diagnosis: Diagnosis, performance: Performance) ->
         f"{learn} Measure the new model on rows that it has not seen.{unsure}"
     )
     return Recommendation("retrain", text)
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

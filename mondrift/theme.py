@@ -80,6 +80,17 @@ SERIES: tuple[Colour, ...] = (
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', Arial, sans-serif"
 
+_AXIS_X = {"grid": False, "labelOverlap": "greedy", "labelFlush": False, "labelSeparation": 6}
+_TITLE = {
+    "color": INK.light,
+    "anchor": "start",
+    "fontSize": 14,
+    "fontWeight": 600,
+    "subtitleColor": MUTED.light,
+    "subtitleFontSize": 12,
+    "subtitlePadding": 5,
+}
+
 
 def config() -> dict[str, Any]:
     """The Vega-Lite config that a page gives to every chart which does not bring its own.
@@ -103,10 +114,7 @@ def config() -> dict[str, Any]:
             "titlePadding": 10,
             "labelLimit": 180,
         },
-        "axisX": {
-            **{"grid": False, "labelOverlap": "greedy", "labelFlush": False},
-            **{"labelSeparation": 6},
-        },
+        "axisX": _AXIS_X,
         "axisY": {"domain": False, "ticks": False, "labelPadding": 8},
         "legend": {
             **words,
@@ -117,10 +125,7 @@ def config() -> dict[str, Any]:
             "symbolSize": 110,
             "offset": 4,
         },
-        "title": {
-            **{"color": INK.light, "anchor": "start", "fontSize": 14, "fontWeight": 600},
-            **{"subtitleColor": MUTED.light, "subtitleFontSize": 12, "subtitlePadding": 5},
-        },
+        "title": _TITLE,
         "text": {"color": INK.light},
         "rule": {"color": MUTED.light},
         "mark": {"color": CURRENT.light},

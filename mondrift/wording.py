@@ -16,7 +16,7 @@ from mondrift.expected import STAND_INS, estimate_of, spoken
 from mondrift.finding import Finding
 from mondrift.histogram import Histogram
 from mondrift.performance import DECISIVE
-from mondrift.phrases import amount, listed, metric, percent, reading, since
+from mondrift.phrases import amount, capital, listed, metric, percent, reading, since
 from mondrift.policy import Policy
 from mondrift.verdict import Verdict
 
@@ -53,7 +53,7 @@ def harmed(performance: Performance) -> str:
     """
     before, now = (reading(performance.metric, v) for v in (performance.before, performance.now))
     unit = " %" if performance.metric == "mae" else ""
-    told = _capital(
+    told = capital(
         f"{worse(performance)}, from {before} to {now} ({performance.n:,} labels), and surely by "
         f"more than {100 * performance.lower:.1f}{unit} (99 % confidence)"
     )
@@ -167,7 +167,7 @@ def _inputs(diagnosis: Diagnosis, now: datetime | None) -> list[str]:
             continue
         plural = words.replace("does not explain", "do not explain").replace("explains", "explain")
         names = listed((name(each) for each in moved), limit=5)
-        told.append(f"{_capital(names)} moved; they {plural} {_the_change(diagnosis)}.")
+        told.append(f"{capital(names)} moved; they {plural} {_the_change(diagnosis)}.")
     return told
 
 
@@ -247,9 +247,9 @@ def harm(diagnosis: Diagnosis) -> str:
     verb = "rose" if performance.metric == "mae" else "fell"
     tale = f"{metric(performance.metric)} {verb} to {now}, from {before} in the reference"
     if diagnosis.story != "concept drift":
-        return _capital(f"{tale}: see that alert.")
+        return capital(f"{tale}: see that alert.")
     reason = "not the whole" if inputs_add(diagnosis) else "not the"
-    return _capital(f"{tale}, but this is {reason} reason: see that alert.")
+    return capital(f"{tale}, but this is {reason} reason: see that alert.")
 
 
 def held(performance: Performance) -> str:
@@ -262,7 +262,7 @@ def held(performance: Performance) -> str:
     word = better if performance.change < 0 else "held"
     before, now = (reading(performance.metric, v) for v in (performance.before, performance.now))
     told = f"{metric(performance.metric)} {word}: {now}, {before} in the reference"
-    return _capital(f"{told} ({performance.n:,} labels).")
+    return capital(f"{told} ({performance.n:,} labels).")
 
 
 def kept(performance: Performance) -> str:
@@ -360,8 +360,4 @@ def _what(each: Moved, now: datetime | None) -> str:
 
 
 def _sentence(text: str) -> str:
-    return f"{_capital(text)}."
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    return f"{capital(text)}."

@@ -105,7 +105,7 @@ def accuracy_drop(
         few = f"too few labelled rows ({min(sizes)}): a drop is judged from {minimum}"
         return Degradation(drop, *limits, *sizes, tolerance, "too few", few)
     moved = f"({right_a / n_a:.1%} to {right_b / n_b:.1%})".replace("%", " %")
-    return _judged(sizes, drop, limits, rule, _worded(_SCORE, "accuracy"), moved)
+    return _judged(sizes, drop, limits, rule, _SCORE._replace(thing="accuracy"), moved)
 
 
 def error_rise(
@@ -147,7 +147,7 @@ def error_rise(
     limits = _Limits(math.expm1(rise - down), math.expm1(rise + up), lower, smallest)
     moved = f"({a:.4g} to {b:.4g})"
     sizes = (reference.n, current.n)
-    words = _worded(_ERROR, name)
+    words = _ERROR._replace(thing=name)
     return _judged(sizes, math.expm1(rise), limits, (tolerance, level), words, moved)
 
 
@@ -183,7 +183,7 @@ def score_drop(
         smallest = math.nan
     limits = _Limits(drop - down, drop + up, lower, smallest)
     moved = f"({reference.value:.3f} to {current.value:.3f})"
-    words, sizes = _worded(_SCORE, name), (reference.n, current.n)
+    words, sizes = _SCORE._replace(thing=name), (reference.n, current.n)
     return _judged(sizes, drop, limits, (tolerance, level), words, moved)
 
 
@@ -206,10 +206,6 @@ class _Words(NamedTuple):
 
 _ERROR = _Words("", "rose", "rise", "higher", "lower", " %", " %")
 _SCORE = _Words("", "fell", "drop", "lower", "higher", " points", "")
-
-
-def _worded(words: _Words, name: str) -> _Words:
-    return words._replace(thing=name)
 
 
 def _apart(upper: Value, lower: Value, times: float) -> float:

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 from types import FrameType
-from typing import IO, ClassVar, Literal
+from typing import IO, Any, ClassVar, Literal
 
 from mondrift.errors import BusyError
 from mondrift.run.stops import TIME_IS_UP
@@ -151,7 +151,7 @@ class Batch(Started):
         When it died, the window it was at has failed; when it never came to the first, all have.
         """
         output, words = self._said()
-        told = [json.loads(line) for line in output.splitlines() if line.endswith(b"}")]
+        told = [each for line in output.splitlines() if (each := _line(line))]
         begun = {each["number"] for each in told if each["state"] == "begun"}
         ends = {each["number"]: each for each in told if each["state"] != "begun"}
         found = []
@@ -164,6 +164,15 @@ class Batch(Started):
             else:
                 found.append(Checked(name, window, "left", words))
         return found
+
+
+def _line(line: bytes) -> dict[str, Any] | None:
+    """What a process of checks said in a line; None where it was cut off, or is somebody else's."""
+    with contextlib.suppress(ValueError):
+        found = json.loads(line)
+        if isinstance(found, dict) and {"number", "state"} <= set(found):
+            return found
+    return None
 
 
 def _popen(

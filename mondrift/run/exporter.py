@@ -110,9 +110,8 @@ def _failure(cells: Iterable[Any]) -> Banner | None:
             if output.output_type == "error":
                 said = shareable(str(output.get("evalue", "")).strip())
                 kind = str(output.get("ename", "Error"))
-                reason = (
-                    said if said and kind == "RunError" else f"{kind}: {said}" if said else kind
-                )
+                told = [said] if said and kind == "RunError" else [kind, said]
+                reason = ": ".join(filter(None, told))
                 return Banner(
                     "failed",
                     "This report could not be finished.",

@@ -133,6 +133,16 @@ def test_checks_are_asked_for_on_standard_input_and_told_one_by_one(tmp_path: Pa
     ]
 
 
+def test_what_a_library_prints_in_between_is_passed_over(tmp_path: Path) -> None:
+    code = (
+        'print(\'{"number": 0, "state": "begun"}\')\n'
+        "print({'loaded': 3})\n"
+        "print('{\"loaded\": 3}')\n"
+        'print(\'{"number": 0, "state": "done", "words": "ok"}\')'
+    )
+    assert ends(batch(code, tmp_path))[0] == ("a", "done", "ok")
+
+
 def test_of_checks_that_die_only_the_one_at_work_has_failed(tmp_path: Path) -> None:
     code = (
         "import os\n"

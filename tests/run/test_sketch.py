@@ -53,8 +53,7 @@ def test_the_performance_report_is_chosen_where_there_are_targets_and_it_is_ther
     tmp_path: Path,
 ) -> None:
     facts = replace(FACTS, schema=replace(SCHEMA, target="plan"))
-    there = (ROOT / "notebooks" / "performance_report.ipynb").is_file()
-    assert read(facts).notebook == ("performance_report" if there else "drift_report")
+    assert read(facts).notebook == "performance_report"
     only = tmp_path / "drift_report.ipynb"
     only.write_bytes((ROOT / "notebooks" / "drift_report.ipynb").read_bytes())
     assert read(facts, tmp_path).notebook == "drift_report"
