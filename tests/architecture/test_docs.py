@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+import mondrift
+from tests.architecture.test_floors import SPINE
 from tests.rings import ROOT
 
 LINK = re.compile(r"\]\((?!https?://|mailto:|#)([^)#\s]+)")
@@ -88,6 +90,14 @@ def test_every_decision_has_a_date_and_says_context_choice_and_price() -> None:
     assert dated
     for word in ("Context:", "Choice:", "Price:"):
         assert [each.split("\n")[0] for each in dated if word not in each] == []
+
+
+def test_the_spine_stands_in_both_maps_in_its_order() -> None:
+    table = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("## The floors\n")[2]
+    rows = re.findall(r"^\| `([a-z ]+)` \|", table.partition("\n## ")[0], re.MULTILINE)
+    assert tuple(" ".join(rows).split()) == SPINE
+    shown = (mondrift.__doc__ or "").partition("\n    3  ")[2].partition("\n    2  ")[0]
+    assert tuple(re.findall(r"[a-z]+", shown.partition(" " * 20)[0])) == SPINE
 
 
 def test_a_measure_is_added_in_seven_steps() -> None:

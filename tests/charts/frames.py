@@ -91,3 +91,13 @@ def effects() -> pd.DataFrame:
             "high": [0.0, -0.09],
         }
     )
+
+
+def rates(name: str = "late") -> pd.DataFrame:
+    """What came true beside the mean score, in two windows."""
+    rows = [
+        (window, series, share, 300)
+        for window in ("2013-01-07", "2013-02-04")
+        for series, share in ((f"share of {name}", 0.3), ("mean score", 0.25))
+    ]
+    return pd.DataFrame(rows, columns=["window", "series", "share", "n"])

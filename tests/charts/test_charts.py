@@ -63,9 +63,10 @@ DRAWN: dict[str, tuple[Callable[..., Any], pd.DataFrame]] = {
     "maturity": (charts.maturity, frames.ages()),
     "estimated": (charts.estimated, frames.both()),
     "parts": (charts.parts, frames.effects()),
+    "outcomes": (charts.outcomes, frames.rates(HOSTILE[0])),
 }
 NEEDED = {"distribution": "share", "volume": "n_current"} | dict.fromkeys(
-    ("calibration", "confusion", "maturity"), "share"
+    ("calibration", "confusion", "maturity", "outcomes"), "share"
 )
 
 
@@ -88,6 +89,10 @@ def test_the_same_frame_gives_the_same_spec(name: str) -> None:
     draw, frame = DRAWN[name]
     # Altair 5 counts the names of views on and on; a page numbers them anew.
     assert clean(draw(frame).to_dict()) == clean(draw(frame.copy()).to_dict())
+
+
+def test_every_chart_has_a_frame_here() -> None:
+    assert set(DRAWN) == set(charts.__all__) - {"enable"}
 
 
 @pytest.mark.parametrize("name", DRAWN)

@@ -136,6 +136,7 @@ def test_parts_of_a_change_stand_on_zero_with_their_limits() -> None:
         lambda: charts.maturity(frames.ages()),
         lambda: charts.estimated(frames.both()),
         lambda: charts.parts(frames.effects()),
+        lambda: charts.outcomes(frames.rates()),
     ],
 )
 def test_every_colour_has_a_dark_twin(chart: Any) -> None:
