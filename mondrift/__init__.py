@@ -13,11 +13,11 @@ Imports only go down:
     6  cli               doors
     5  ingest logger/ run/ demo/    hands: files, the client of a model, papermill, archive
     4  settings logs embedded/ store/ cache notify/ memory
-    3  whole window kinds matching schema rows summaries measurement histogram privacy unlabelled
-       evidence dependence performance estimates slices pair inputs split since why comparison
-       comparing null policy finding drift quality degradation expected labelling learned verdict
-       diagnosis wording playbook severity alert incident exhibits explaining briefing particulars
-       answer appraisal report
+    3  whole phrases window kinds matching schema rows summaries measurement histogram privacy
+       unlabelled evidence dependence performance estimates slices pair inputs split since why
+       comparison comparing null policy finding drift quality degradation expected labelling
+       learned verdict diagnosis wording playbook severity alert incident exhibits explaining
+       briefing particulars answer appraisal report
                                                     the spine, in the order of the path
     2  charts/ page/     pictures: tidy frame in, chart or markup out
     1  measures/ metrics/ detectors/                numbers

@@ -9,8 +9,9 @@ independent rows would is estimated, and the range is as much wider.
 Source of the range: P(the true place falls short of the best by less than x) = (1 - e^(-x/2))^2,
 so that 7.35 holds 95 % (Hansen, Econometrica 68 (2000) 575).
 
-Blind spots: one change is looked for, so that a slow decline is told as a step somewhere in it;
-places that depend on their neighbours (the rhythm of a day, in hours) make the p-value too small.
+Blind spots: a step in the first or last 30 rows; one change is looked for, so that a slow decline
+is told as a step somewhere in it; places that depend on their neighbours (the rhythm of a day, in
+hours) make the p-value too small.
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ Floats = NDArray[np.float64]
 
 FEWEST = 4
 """Places with rows that are needed."""
+EDGE_ROWS, EDGE_SHARE = 30, 0.1
+"""A step has so many rows on either side, or that share of all where these are fewer: a place of
+two rows at the end (a night, with few errors anyway) looks like a step by chance."""
 PERMUTATIONS = 999
 _FALLS_SHORT = -2 * math.log(1 - math.sqrt(0.95))
 
@@ -119,12 +123,13 @@ def _ratios(n: Floats, sums: Floats) -> Floats:
     """Twice the log likelihood ratio of a step after each place but the last, times the variance.
 
     Levels as means of normal values with one variance; for shares that of one level. Both inputs
-    and the result have a row per series.
+    and the result have a row per series. 0 where a side has too few rows.
     """
     rows, total = n[0].sum(), sums[0].sum()
     up_to, sum_up_to = n.cumsum(axis=1)[:, :-1], sums.cumsum(axis=1)[:, :-1]
     away = sum_up_to - up_to * total / rows
-    return np.asarray(away**2 * rows / (up_to * (rows - up_to)))
+    inside = np.minimum(up_to, rows - up_to) >= min(EDGE_ROWS, EDGE_SHARE * rows)
+    return np.asarray(np.where(inside, away**2 * rows / (up_to * (rows - up_to)), 0.0))
 
 
 def _scatter(n: Floats, sums: Floats, cut: int, variance: float) -> float:

@@ -47,6 +47,26 @@ def test_too_few_places_and_a_single_value_give_a_reason() -> None:
     assert right.reason == "all rows have the same value"
 
 
+def test_a_place_of_few_rows_at_the_end_is_no_step() -> None:
+    n = [400] * 12 + [3]
+    assert change_point(Series.of_counts([20] * 12 + [3], n)).at < 12
+    moved = change_point(Series.of_counts([20] * 11 + [60, 1], n))
+    assert moved.at == 11
+
+
+@pytest.mark.calibration
+def test_the_rhythm_of_traffic_alone_tells_no_change() -> None:
+    rng = np.random.default_rng(5)
+    hour = np.arange(96) % 24
+    rows = np.where((hour > 6) & (hour < 22), 40, 2)
+    told = []
+    for _ in range(600):
+        n = rng.poisson(rows)
+        found = change_point(Series.of_counts(rng.binomial(n, 0.05), n), permutations=99)
+        told.append(found.pvalue <= 0.05)
+    assert np.mean(told) < 0.05 + 2.5 * np.sqrt(0.05 * 0.95 / 600)
+
+
 def test_sums_of_other_places_are_refused() -> None:
     with pytest.raises(InputError, match="same places"):
         Series(np.ones(3), np.ones(2), np.ones(3))
