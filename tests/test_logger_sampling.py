@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import random
 import signal
@@ -30,6 +29,7 @@ from mondrift.run.judging import by_rows, judge_window
 from mondrift.run.plan import Monitor
 from mondrift.run.windows import Calendar, Length
 from mondrift.store import Store
+from tests.processes import forked
 from tests.test_logger import FEATURES, NOBODY, SCHEMA, SOON, settled_down, stored
 
 HOUR = 3_600_000_000
@@ -303,7 +303,7 @@ def _process(url: str, model: str, folder: Path) -> int:
 def test_each_process_keeps_a_sample_and_the_counts_add_up(
     database_url: str, store: Store, model: str, tmp_path: Path
 ) -> None:
-    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(2, forked()) as pool:
         work = [pool.submit(_process, database_url, model, tmp_path / "s") for _ in range(2)]
         assert [each.result(timeout=120) for each in work] == [50, 50]
     with Logger(model, url=database_url, spill=tmp_path / "s") as heir:

@@ -1,8 +1,9 @@
 """Old rows taken out: whole partitions where nobody needs them any more, else slice by slice.
 
 Partitions are shared by all models. A day is dropped when every model that has rows of it is past
-it; until then the rows of the models that are past it are deleted, an hour at a time. A drop needs
-the table for itself for a moment: it waits shortly, lets others go first, and tries again.
+it; until then the rows of the models that are past it are deleted, hour by hour where they are
+many. A drop needs the table for itself for a moment: it waits shortly, lets others go first, and
+tries again.
 """
 
 from __future__ import annotations
@@ -72,7 +73,8 @@ def take(
         counts = {m: _count(db, table, m, start, until) for m, until in found.items()}
         if not dry_run:
             for model, until in found.items():
-                _delete(db, table, model, (start, until), keys_only=whole)
+                span = start, until, counts[model]
+                _delete(db, table, model, span, keys_only=whole)
         if whole and not dry_run and not _drop(db, table, name, past):
             busy.append(name)
             continue
@@ -136,9 +138,9 @@ def _count(db: Database, table: str, model: int, low: datetime, high: datetime) 
 
 
 def _delete(
-    db: Database, table: str, model: int, span: tuple[datetime, datetime], *, keys_only: bool
+    db: Database, table: str, model: int, span: tuple[datetime, datetime, int], *, keys_only: bool
 ) -> None:
-    """Delete the rows of a model in [start, end), with their keys; or the keys alone."""
+    """Delete the rows of a model in [start, end), so many, with their keys; or the keys alone."""
     if table == "labels" and keys_only:  # labels have no keys
         return
     query = text(_FORGET if keys_only else _DELETE[table])
@@ -147,9 +149,10 @@ def _delete(
             connection.execute(query, {"model": model, "low": low, "high": high})
 
 
-def _slices(start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:
+def _slices(start: datetime, end: datetime, rows: int) -> Iterator[tuple[datetime, datetime]]:
+    """All at once where rows are few, else hour by hour."""
     while start < end:
-        after = min(start + timedelta(hours=1), end)
+        after = end if rows <= _AT_ONCE else min(start + timedelta(hours=1), end)
         yield start, after
         start = after
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import signal
 import time
 import zipfile
@@ -20,6 +19,7 @@ from mondrift.errors import InputError, StoreError
 from mondrift.store import Store, schema
 from mondrift.store.connect import address, engine_for
 from mondrift.store.tables import metadata
+from tests.processes import forked
 
 pytestmark = pytest.mark.servers
 
@@ -228,9 +228,9 @@ def _restore_slowly(path: str, url: str, begun: object) -> None:
 
 
 def _killed(target: Callable[..., None], *arguments: str) -> None:
-    spawning = multiprocessing.get_context("spawn")
-    begun = spawning.Event()
-    process = spawning.Process(target=target, args=(*arguments, begun), daemon=True)
+    processes = forked()
+    begun = processes.Event()
+    process = processes.Process(target=target, args=(*arguments, begun), daemon=True)
     process.start()
     assert begun.wait(60)
     process.kill()

@@ -7,7 +7,6 @@ seed is printed, and the same seed kills the same things in the same order.
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import os
 import random
 import resource
@@ -30,13 +29,23 @@ from mondrift import embedded
 from mondrift.errors import ServerError, StoreError
 from mondrift.store import Store
 from mondrift.store.connect import engine_for
-from tests.store.loading import MODEL, ROWS, SCHEMA, Journal, batch_rows, clock, load, log_together
+from tests.processes import forked
+from tests.store.loading import (
+    MODEL,
+    ROWS,
+    SCHEMA,
+    START,
+    Journal,
+    batch_rows,
+    clock,
+    load,
+    log_together,
+)
 
 pytestmark = pytest.mark.servers
 
 PATIENCE = 60.0
-PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["tests.store.loading"])
+PROCESSES = forked()
 
 
 @pytest.fixture
@@ -304,3 +313,8 @@ def test_eight_processes_need_the_same_new_partitions_and_levels_at_once(
     assert rows_of(url, "SELECT count(*), count(DISTINCT id) FROM predictions") == [(8000, 8000)]
     levels = "SELECT count(*), count(DISTINCT level), max(code) + 1 FROM category_levels"
     assert rows_of(url, levels) == [(10, 10, 10)]
+    with Store.open(url, clock=clock) as store:
+        found = store.window(MODEL, START, START + timedelta(days=30))
+    batches = found["id"].str.split(" ").str[1]
+    assert (found["level"].astype(str) == "level " + batches).all()
+    assert (found["batch"] == 5 * batches.astype(int)).all()

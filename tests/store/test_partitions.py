@@ -1,12 +1,13 @@
-"""Partitions and levels: made ahead, by many processes at once, each exactly once."""
+"""Partitions and levels: made ahead, by many processes at once, each exactly once.
+
+tests/store/test_faults.py has eight processes that need the same ones at the same moment.
+"""
 
 from __future__ import annotations
 
-import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime, timedelta
 
-import numpy as np
 import pandas as pd
 import pytest
 from sqlalchemy import create_engine, text
@@ -14,34 +15,29 @@ from sqlalchemy import create_engine, text
 from mondrift import Schema
 from mondrift.store import Store
 from mondrift.store.connect import address
+from tests.processes import forked
 
 pytestmark = pytest.mark.servers
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 
 
-def _rows(worker: int, n: int = 300) -> pd.DataFrame:
-    """Rows of ten days and twenty levels, the same for every worker but in another order."""
-    places = np.random.default_rng(worker).permutation(n).tolist()
+def _rows() -> pd.DataFrame:
+    """Rows of ten days and twenty levels."""
+    places = range(300)
     return pd.DataFrame(
         {
             "at": [START + timedelta(days=place % 10, seconds=place) for place in places],
             "level": [f"level {place % 20}" for place in places],
             "guess": [float(place) for place in places],
-            "id": [f"{worker}-{place}" for place in places],
+            "id": [f"{place}" for place in places],
         }
     )
 
 
-def _log(arguments: tuple[str, int]) -> int:
-    url, worker = arguments
-    with Store.open(url) as store:
-        return store.log("together", _rows(worker)).stored
-
-
 def _same(arguments: tuple[str, int]) -> tuple[int, int]:
     url, worker = arguments
-    frame = _rows(0).sample(frac=1, random_state=worker)
+    frame = _rows().sample(frac=1, random_state=worker)
     with Store.open(url) as store:
         result = store.log("same", frame)
         return result.stored, result.duplicates
@@ -57,36 +53,20 @@ def model_schema() -> Schema:
     )
 
 
-def test_processes_that_need_the_same_days_and_levels_make_them_once(
-    store: Store, database_url: str, model_schema: Schema
-) -> None:
-    store.register_model("together", model_schema, task="regression")
-    with ProcessPoolExecutor(4, multiprocessing.get_context("spawn")) as pool:
-        arguments = [(database_url, worker) for worker in range(8)]
-        assert list(pool.map(_log, arguments, timeout=120)) == [300] * 8
-    found = store.window("together", START, START + timedelta(days=30))
-    assert len(found) == 2400
-    expected = pd.concat([_rows(worker) for worker in range(8)]).set_index("id")
-    back = found.set_index("id").loc[expected.index]
-    assert back["level"].tolist() == expected["level"].tolist()
-    assert back["guess"].tolist() == expected["guess"].tolist()
-    engine = create_engine(address(database_url))
-    with engine.connect() as connection:
-        query = "SELECT count(*), count(DISTINCT level), max(code) + 1 FROM category_levels"
-        assert tuple(connection.execute(text(query)).one()) == (20, 20, 20)
-    engine.dispose()
-
-
 def test_processes_that_log_the_same_ids_store_each_once(
     store: Store, database_url: str, model_schema: Schema
 ) -> None:
     store.register_model("same", model_schema, task="regression")
-    with ProcessPoolExecutor(4, multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(4, forked()) as pool:
         arguments = [(database_url, worker) for worker in range(4)]
         results = list(pool.map(_same, arguments, timeout=120))
     assert sum(stored for stored, _ in results) == 300
     assert sum(duplicates for _, duplicates in results) == 900
-    assert len(store.window("same", START, START + timedelta(days=30))) == 300
+    found = store.window("same", START, START + timedelta(days=30)).set_index("id")
+    assert len(found) == 300
+    expected = _rows().set_index("id").loc[found.index]
+    assert found["level"].tolist() == expected["level"].tolist()
+    assert found["guess"].tolist() == expected["guess"].tolist()
 
 
 def test_a_reader_does_not_hold_up_a_new_partition(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, wait
 from dataclasses import replace
@@ -23,6 +22,7 @@ from mondrift.measures import summarize
 from mondrift.rows import read
 from mondrift.store import Store
 from mondrift.store.connect import engine_for
+from tests.processes import forked
 from tests.store.counted import DAY, SCHEMA, agree, rows, same
 
 pytestmark = pytest.mark.servers
@@ -263,7 +263,7 @@ def test_processes_that_log_while_the_layout_is_fixed_lose_and_double_nothing(
     url = new_database()
     with Store.open(url) as store:
         store.register_model("m", SCHEMA, task="binary")
-        with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
+        with ProcessPoolExecutor(2, forked()) as pool:
             stored = [pool.submit(_log_many, url, seed) for seed in range(2)]
             while wait(stored, timeout=0.3).not_done:
                 store.fold("m")

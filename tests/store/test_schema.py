@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from mondrift.errors import ServerError, SettingsError, StoreError
 from mondrift.settings import Settings
 from mondrift.store import Store, schema
 from mondrift.store.connect import address, engine_for, masked
+from tests.processes import forked
 
 pytestmark = pytest.mark.servers
 
@@ -74,7 +74,7 @@ def _open(url: str) -> str:
 
 
 def test_many_processes_may_open_an_empty_store_at_once(empty_database: str) -> None:
-    with ProcessPoolExecutor(4, multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(4, forked()) as pool:
         assert set(pool.map(_open, [empty_database] * 4, timeout=120)) == {schema.needed()}
 
 

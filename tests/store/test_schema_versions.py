@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -17,6 +16,7 @@ from mondrift.errors import ColumnError, SchemaError
 from mondrift.kinds import Kind
 from mondrift.store import Store
 from mondrift.store.versions import read_as
+from tests.processes import forked
 
 pytestmark = pytest.mark.servers
 
@@ -180,7 +180,7 @@ def _race(url: str, number: int) -> int:
 def test_processes_that_register_at_once_get_versions_of_their_own(
     store: Store, database_url: str
 ) -> None:
-    with ProcessPoolExecutor(4, multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(4, forked()) as pool:
         numbers = range(4)
         versions = list(pool.map(_race, [database_url] * 4, numbers, timeout=120))
     assert sorted(versions) == [1, 2, 3, 4]
