@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -72,6 +74,17 @@ def test_a_command_that_fails_is_counted() -> None:
 def test_a_ring_far_over_its_budget_is_stopped() -> None:
     sleeper = [sys.executable, "-c", "import time; time.sleep(60)"]
     assert rings.call(sleeper, 0.2) < 0
+
+
+def test_a_marker_stands_in_the_file_of_its_tests_where_its_ring_looks_for_it() -> None:
+    marker = re.compile(rf"(\S*)mark\.({'|'.join(rings.MARKERS)})\b")
+    otherwise = re.compile(r"add_marker\(|from pytest import|import pytest as")
+    for file in {*(rings.ROOT / "tests").rglob("*.py")} - {Path(__file__)}:
+        text = file.read_text("utf-8")
+        assert not otherwise.search(text), file
+        for before, name in marker.findall(text):
+            assert before.endswith("pytest."), file
+            assert str(file) in rings.RINGS[name].files(), file
 
 
 def test_each_test_belongs_to_exactly_one_ring() -> None:

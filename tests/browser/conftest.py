@@ -50,6 +50,16 @@ def launched() -> Iterator[Any]:
 @pytest.fixture
 def open_page(chromium: Any) -> Iterator[Callable[..., Opened]]:
     """`open_page(path, width=1200, scheme="light", javascript=True)` → Opened, offline."""
+    yield from _opener(chromium)
+
+
+@pytest.fixture(scope="module")
+def open_for_many(chromium: Any) -> Iterator[Callable[..., Opened]]:
+    """The same, for a page that the tests of a module share: drawing one takes seconds."""
+    yield from _opener(chromium)
+
+
+def _opener(chromium: Any) -> Iterator[Callable[..., Opened]]:
     contexts: list[Any] = []
 
     def opened(

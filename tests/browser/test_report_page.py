@@ -80,9 +80,16 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made_up().save(tmp_path_factory.mktemp("report") / "report.html")
 
 
-@pytest.fixture(scope="module", params=["light", "dark"])
-def scheme(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+@pytest.fixture(scope="module")
+def light(open_for_many: Callable[..., Any], page_file: Path) -> Any:
+    """The page by day, for the tests that change nothing which another one looks at."""
+    return open_for_many(page_file).drawn()
+
+
+@pytest.fixture(scope="module")
+def dark(open_for_many: Callable[..., Any], page_file: Path) -> Any:
+    """The page by night."""
+    return open_for_many(page_file, scheme="dark").drawn()
 
 
 def colour(page: Any, selector: str, name: str) -> str:
@@ -94,10 +101,11 @@ def test_a_report_of_twenty_columns_is_small(page_file: Path) -> None:
     assert page_file.stat().st_size < 1_400_000
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_chart_is_drawn_offline_without_a_word(
-    open_page: Callable[..., Any], page_file: Path, scheme: str
+    request: pytest.FixtureRequest, scheme: str
 ) -> None:
-    opened = open_page(page_file, scheme=scheme).drawn()
+    opened = request.getfixturevalue(scheme)
     states = opened.page.eval_on_selector_all(
         "figure[data-chart]", "all => all.map(f => f.dataset.chart)"
     )
@@ -113,11 +121,8 @@ def test_every_chart_is_drawn_offline_without_a_word(
     assert (opened.requests, opened.messages) == ([], [])
 
 
-def test_bars_have_the_height_of_their_share(
-    open_page: Callable[..., Any], page_file: Path
-) -> None:
-    page = open_page(page_file).drawn().page
-    sizes = page.eval_on_selector_all(
+def test_bars_have_the_height_of_their_share(light: Any) -> None:
+    sizes = light.page.eval_on_selector_all(
         "figure[data-chart]:nth-of-type(5) .role-mark path, figure[data-chart] .mark-rect path",
         "all => all.map(p => p.getBBox()).filter(b => b.width > 1 && b.height > 1).length",
     )
@@ -133,11 +138,8 @@ def test_a_folded_chart_is_drawn_when_it_is_opened(
     assert opened.messages == []
 
 
-def test_a_tooltip_tells_the_numbers_and_nothing_runs(
-    open_page: Callable[..., Any], page_file: Path
-) -> None:
-    opened = open_page(page_file).drawn()
-    page = opened.page
+def test_a_tooltip_tells_the_numbers_and_nothing_runs(light: Any) -> None:
+    page = light.page
     figure = page.locator("figure", has=page.locator("figcaption", has_text="PSI"))
     figure.locator(".mark-symbol path").nth(5).hover(force=True)
     tip = page.locator("#vg-tooltip-element.visible")
@@ -147,13 +149,11 @@ def test_a_tooltip_tells_the_numbers_and_nothing_runs(
     assert HOSTILE[0] in words
     assert "undefined" not in words
     assert "null" not in words
-    assert (opened.requests, opened.messages) == ([], [])
+    assert (light.requests, light.messages) == ([], [])
 
 
-def test_a_click_on_the_legend_dims_the_other_window(
-    open_page: Callable[..., Any], page_file: Path
-) -> None:
-    page = open_page(page_file).drawn().page
+def test_a_click_on_the_legend_dims_the_other_window(light: Any) -> None:
+    page = light.page
     figure = page.locator("figure", has=page.locator("figcaption", has_text="feature_0"))
     figure.locator(".role-legend-label text", has_text="current").click(force=True)
     bars = "all => all.map(p => p.getAttribute('opacity'))"
@@ -165,21 +165,18 @@ def test_a_click_on_the_legend_dims_the_other_window(
     assert "1" in figure.locator(".mark-rect path").evaluate_all(bars)
 
 
-def test_hostile_names_are_shown_as_they_are(
-    open_page: Callable[..., Any], page_file: Path
-) -> None:
-    opened = open_page(page_file).drawn()
-    captions = opened.page.eval_on_selector_all("figcaption", "all => all.map(c => c.textContent)")
+def test_hostile_names_are_shown_as_they_are(light: Any) -> None:
+    captions = light.page.eval_on_selector_all("figcaption", "all => all.map(c => c.textContent)")
     assert set(NAMES) <= set(captions)
-    cells = opened.page.eval_on_selector_all("td", "all => all.map(c => c.textContent)")
+    cells = light.page.eval_on_selector_all("td", "all => all.map(c => c.textContent)")
     assert set(NAMES) <= set(cells)
-    assert opened.messages == []
+    assert light.messages == []
 
 
 def test_an_injected_script_does_not_run_even_if_it_got_in(
     open_page: Callable[..., Any], page_file: Path
 ) -> None:
-    opened = open_page(page_file).drawn()
+    opened = open_page(page_file)
     opened.page.evaluate(
         "() => { const s = document.createElement('script'); s.textContent = 'window.hit = 1';"
         " document.body.append(s); }"
@@ -201,10 +198,8 @@ def test_without_javascript_the_images_and_tables_remain(
     assert opened.page.locator("summary", has_text="The numbers behind").count() == 25
 
 
-def test_a_phone_never_scrolls_sideways(
-    open_page: Callable[..., Any], page_file: Path, scheme: str
-) -> None:
-    opened = open_page(page_file, width=390, scheme=scheme).drawn()
+def test_a_phone_never_scrolls_sideways(open_page: Callable[..., Any], page_file: Path) -> None:
+    opened = open_page(page_file, width=390).drawn()
     assert opened.page.evaluate("document.documentElement.scrollWidth") == 390
     widths = opened.page.eval_on_selector_all(
         "[data-chart=drawn] .live-chart svg", "all => all.map(s => s.getBoundingClientRect().right)"
@@ -213,22 +208,19 @@ def test_a_phone_never_scrolls_sideways(
     assert opened.messages == []
 
 
-def test_the_dark_is_dark_in_page_and_charts_and_paper_is_light(
-    open_page: Callable[..., Any], page_file: Path
-) -> None:
-    page = open_page(page_file, scheme="dark").drawn().page
+def test_the_dark_is_dark_in_page_and_charts_and_paper_is_light(dark: Any) -> None:
+    page = dark.page
     assert colour(page, "body", "background-color") == "rgb(18, 22, 29)"
     bar = '.live-chart [fill="#20639f"]'
     assert colour(page, bar, "fill") == "rgb(109, 177, 242)"
     page.emulate_media(color_scheme="dark", media="print")
     assert colour(page, "body", "background-color") == "rgb(255, 255, 255)"
     assert colour(page, bar, "fill") == "rgb(32, 99, 159)"
+    page.emulate_media(color_scheme="dark", media="screen")
 
 
-def test_headings_and_names_tell_the_page_to_a_screen_reader(
-    open_page: Callable[..., Any], page_file: Path
-) -> None:
-    page = open_page(page_file).drawn().page
+def test_headings_and_names_tell_the_page_to_a_screen_reader(light: Any) -> None:
+    page = light.page
     levels = page.eval_on_selector_all("h1, h2, h3, h4", "all => all.map(h => +h.tagName[1])")
     assert levels[:2] == [1, 2]
     assert all(after - before <= 1 for before, after in pairwise(levels))
