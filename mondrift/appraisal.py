@@ -166,7 +166,7 @@ class Appraisal(View):
         beside = "" if before is None else f"{phrases.percent(before)} in the reference. "
         title = {
             "text": f"Expected calibration error {phrases.percent(found.statistic)}",
-            "subtitle": f"{beside}Chance alone makes some.",
+            "subtitle": f"{beside}{_by_chance(found)}",
         }
         return charts.calibration(rows).properties(title=title)
 
@@ -315,6 +315,13 @@ def appraise(briefing: Briefing) -> Appraisal:
     'No: accuracy fell by 25.0 points, to 75.0 %.'
     """
     return Appraisal(briefing)
+
+
+def _by_chance(found: Measurement) -> str:
+    most = found.detail.get("ceiling")
+    return "Chance alone makes some." if most is None else (
+        f"Chance alone makes up to {phrases.percent(most)}."
+    )  # fmt: skip
 
 
 def _say(words: str) -> View:

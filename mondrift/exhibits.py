@@ -21,6 +21,8 @@ from mondrift.measurement import Measurement
 from mondrift.metrics import METRICS
 from mondrift.performance import DECISIVE, positive_of
 from mondrift.policy import Policy
+from mondrift.since import SINCE
+from mondrift.split import CONCEPT, COVARIATE
 from mondrift.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -113,8 +115,9 @@ def metrics(verdict: Verdict) -> View:
     from mondrift.page.sections import Table
 
     lines = [
-        (each.measure, _plain(each.detail.get("reference")), _plain(each.statistic),
-         _plain(each.low), _plain(each.high), each.n_current, _noted(each, verdict.policy))
+        (phrases.measured(each.measure), _plain(_before(each)),
+         _plain(each.statistic), _plain(each.low), _plain(each.high), each.n_current,
+         _noted(each, verdict.policy))
         for each in verdict.comparison.measurements
         if each.family == "performance" and not each.segment
     ]  # fmt: skip
@@ -124,6 +127,11 @@ def metrics(verdict: Verdict) -> View:
     }
     note = "".join(f"An estimate {each}." for each in sorted(assumed))
     return View((Table(names, tuple(lines), "Metrics with their 95 % intervals", note),))
+
+
+def _before(each: Measurement) -> float | None:
+    """The reference's value; of a change there is none."""
+    return None if each.measure in (COVARIATE, CONCEPT, SINCE) else each.detail.get("reference")
 
 
 def _noted(each: Measurement, policy: Policy) -> str:
@@ -166,7 +174,7 @@ def segments(verdict: Verdict) -> View:
         for each in sorted(found, key=_calm)
     ]  # fmt: skip
     names = ("segment", "reference", "current", "from", "to", "n", "status", "reason")
-    title = f"{METRICS[found[0].measure].label} by segment, 95 % intervals"
+    title = f"{METRICS[found[0].measure].label} by segment, with 95 % intervals"
     return View((Table(names, tuple(lines), title),))
 
 
@@ -183,7 +191,7 @@ def slices(verdict: Verdict) -> View:
         for each in found
     ]  # fmt: skip
     names = ("where", "reference", "current", "from", "to", "n", "adjusted p")
-    name = METRICS[found[0].measure.removeprefix("slice_")].label
+    name = phrases.metric(found[0].measure.removeprefix("slice_"))
     note = (
         "Every category and every quarter of every number was looked at; p-values are corrected "
         "for that (Holm). Told, not judged."
@@ -203,7 +211,7 @@ def quality(verdict: Verdict) -> View:
     lines = [(f.column, f.check, Status(f.status), _plain(f.statistic), f.reason) for f in found]
     names = ("column", "check", "status", "change", "reason")
     note = f"{len(checks) - len(found)} other checks show no material change."
-    return View((Table(names, tuple(lines), "Data quality", note),))
+    return View((Table(names, tuple(lines), "What changed in the values", note),))
 
 
 def _rule(policy: Policy) -> str:
@@ -267,7 +275,7 @@ def method(verdict: Verdict) -> View:
         ("seed", str(comparison.seed)),
         ("versions", ", ".join(f"{n} {v}" for n, v in comparison.versions.items())),
     ]  # fmt: skip
-    return View((Table(("what", "how"), tuple(lines), "How it was measured"),))
+    return View((Table(("what", "how"), tuple(lines), "Windows, rules and versions"),))
 
 
 def worst_first(finding: Finding) -> tuple[int, float]:
@@ -284,7 +292,7 @@ def _figure(found: Measurement, performance: Performance | None) -> Any:
     from mondrift.page.sections import Figure
 
     before = found.detail.get("reference")
-    shown = _percent if found.measure == "accuracy" else "{:.4g}".format
+    shown = _SHOWN_AS.get(found.measure, "{:.4g}".format)
     interval = ""
     if found.low is not None and found.high is not None:
         interval = f" [{shown(found.low)} to {shown(found.high)}]"
@@ -341,3 +349,10 @@ def _percent(share: float) -> str:
 
 def _plain(value: Any) -> float | None:
     return None if value is None or value != value else float(value)
+
+
+_SHOWN_AS = {
+    "accuracy": _percent,
+    **dict.fromkeys(("roc_auc", "brier", "r2"), "{:.3f}".format),
+}
+"""How key figures are written; others with four digits."""

@@ -97,12 +97,14 @@ def estimates(comparison: Comparison) -> View:
         truth = measurement(comparison, name)
         known = truth is not None and not math.isnan(truth.statistic)
         lines.append(
-            (name, each.detail.get("reference"), _plain(each.statistic), each.low, each.high,
-             truth.statistic if truth and known else None, each.reason)
+            (phrases.measured(name), each.detail.get("reference"), _plain(each.statistic),
+             each.low, each.high, truth.statistic if truth and known else None, each.reason)
         )  # fmt: skip
     names = ("metric", "reference", "estimated", "from", "to", "realised", "note")
+    told = len(names) if any(each.reason for each in found) else len(names) - 1
     note = _assumptions([each.detail for each in found])
-    return View((Table(names, tuple(lines), "Estimated without labels", note),))
+    shown = tuple(line[:told] for line in lines)
+    return View((Table(names[:told], shown, "Estimated without labels", note),))
 
 
 def _class(target: str, label: str) -> str:

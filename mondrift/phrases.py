@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from mondrift.metrics import METRICS
+
+_MEASURED: Mapping[str, str] = {
+    "label_coverage": "labelled by now",
+    "labelled_1d": "labelled within 1 day",
+    "labelled_7d": "labelled within 7 days",
+    "labelled_30d": "labelled within 30 days",
+    "label_bias": "labelled apart from unlabelled rows",
+    "covariate_shift_effect": "change by other inputs",
+    "concept_drift_effect": "change by another relation",
+    "changed_since": "rise of the errors",
+}
 
 
 def metric(name: str) -> str:
@@ -30,6 +41,17 @@ def reading(name: str, value: float) -> str:
 def amount(name: str, change: float) -> str:
     """How far a metric moved, without its sign: points, or a share of the error."""
     return f"{100 * abs(change):.1f} {'%' if name == 'mae' else 'points'}"
+
+
+def measured(name: str) -> str:
+    """What a row of a table is about: a metric, an estimate, a fact about labels.
+
+    >>> measured("roc_auc"), measured("estimated_f1"), measured("labelled_7d")
+    ('ROC AUC', 'F1, estimated', 'labelled within 7 days')
+    """
+    plain = name.removeprefix("estimated_")
+    said = _MEASURED.get(plain) or (metric(plain) if plain in METRICS else plain.replace("_", " "))
+    return said if plain == name else f"{said}, estimated"
 
 
 def listed(names: Iterable[str], limit: int = 10) -> str:

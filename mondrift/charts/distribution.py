@@ -127,7 +127,14 @@ def _borders(histogram: pd.DataFrame) -> list[str]:
     borders = [*bins["start"].astype("float64"), float(bins["end"].iloc[-1])]
     widths = [0.0, *(high - low for low, high in pairwise(borders)), 0.0]
     finite = [each if math.isfinite(each) else 0.0 for each in widths]
-    return [_number(at, max(beside)) for at, beside in zip(borders, pairwise(finite), strict=True)]
+    labels = [
+        _number(at, max(beside)) for at, beside in zip(borders, pairwise(finite), strict=True)
+    ]
+    alike = {label for label in labels if labels.count(label) > 1}
+    return [
+        _number(at, 0.0) if label in alike else label
+        for at, label in zip(borders, labels, strict=True)
+    ]
 
 
 def _number(value: float, width: float) -> str:

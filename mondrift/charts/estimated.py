@@ -57,8 +57,9 @@ def estimated(history: pd.DataFrame, baseline: pd.DataFrame | None = None) -> al
     )
     guess, truth = (both.transform_filter(f"datum.series == '{name}'") for name in SERIES)
     y, low = scales.level(metric), scales.level(metric, "low")
+    reference, its_word = scales.baseline(baseline, metric, rows)
     layers = [
-        *scales.baseline(baseline, metric),
+        *reference,
         scales.reach(alt.Chart(inline(rows)).encode(x=time_axis(rows, padding=18)), metric),
         guess.mark_rule(strokeWidth=16, color=theme.BAND.light).encode(y=low, y2="high:Q"),
         guess.mark_line(strokeWidth=1.8).encode(y=y, color=colour),
@@ -67,6 +68,7 @@ def estimated(history: pd.DataFrame, baseline: pd.DataFrame | None = None) -> al
         truth.mark_point(filled=True, size=80, opacity=1, shape="diamond")
         .encode(y=y, color=colour)
         .add_params(zoom()),
+        *its_word,
     ]
     words = f"{scales.titled(metric)}, estimated and realised, over windows"
     return alt.LayerChart(layer=layers, width="container", height=250, description=words)

@@ -142,10 +142,58 @@ def time_axis(rows: pd.DataFrame, padding: int = 0, field: str = "window_start")
         axis = alt.Axis(
             title="start of window",
             values=[_tick(start) for start in starts],
-            format="%d %b" + years + ("" if days else " %H:%M"),
+            format="%-d %b" + years + ("" if days else " %H:%M"),
         )
     scale = alt.Scale(type="utc", padding=padding)
     return alt.X(f"{field}:T", scale=scale, axis=axis)
+
+
+def day_labels(windows: list[str]) -> dict[str, Any]:
+    """How an axis of windows writes them: "7 Jan" where they are days of one year, else as it is.
+
+    >>> day_labels(["2013-01-07", "2013-01-14"])["labelExpr"]
+    "utcFormat(toDate(datum.value), '%-d %b')"
+    >>> day_labels(["2013-01-07 06:00"])
+    {'labelAngle': -40}
+    """
+    days = sorted(each for each in windows if len(each) == len("2013-04-22"))
+    apart = (pd.Timestamp(days[-1]) - pd.Timestamp(days[0])).days if days else SHORT
+    if len(days) < len(windows) or apart >= SHORT:
+        return {"labelAngle": -40}
+    return {"labelAngle": 0, "labelExpr": "utcFormat(toDate(datum.value), '%-d %b')"}
+
+
+def side(rows: pd.DataFrame, at: float) -> str:
+    """The end of a level line, "left" or "right", at which marks stand less in the way of a word.
+
+    `rows` have `window_start`, `statistic` and, where there are any, `low` and `high`.
+    """
+    ordered = rows.sort_values("window_start", kind="stable")
+    near = max(2, len(ordered) // 6)
+    free = {"left": _clearance(ordered.head(near), at), "right": _clearance(ordered.tail(near), at)}
+    return "left" if free["left"] > free["right"] else "right"
+
+
+def _clearance(rows: pd.DataFrame, at: float) -> float:
+    names = [name for name in ("statistic", "low", "high") if name in rows.columns]
+    values = rows[names].astype("float64")
+    between = (values.min(axis=1) <= at) & (at <= values.max(axis=1))
+    apart = (values - at).abs().min(axis=1).mask(between, 0.0)
+    return float(apart.min()) if apart.notna().any() else float("inf")
+
+
+def word(base: alt.Chart, colour: str, end: str, **look: Any) -> list[alt.Chart]:
+    """A word at one end of the drawing, readable on top of whatever it covers.
+
+    `base` brings y and the text; the same word in the colour of the ground lies below it.
+    """
+    x = alt.value(4 if end == "left" else "width")
+    look = {"align": end, "fontSize": 11, **look}
+    ground = theme.CARD.light
+    halo = base.mark_text(
+        **look, color=ground, stroke=ground, strokeWidth=4, strokeJoin="round", opacity=0.85
+    )
+    return [halo.encode(x=x), base.mark_text(**look, color=colour).encode(x=x)]
 
 
 def zoom() -> alt.Parameter:

@@ -34,7 +34,7 @@ def maturity(history: pd.DataFrame) -> alt.LayerChart:
         x=time_axis(rows, padding=18),
         y=alt.Y(
             "share:Q",
-            scale=alt.Scale(domain=[0, 1]),
+            scale=alt.Scale(domain=[0, 1.04], nice=False),  # a mark at 100 % is drawn whole
             axis=alt.Axis(title="share of rows labelled", format="%", tickCount=5),
         ),
         color=alt.Color(

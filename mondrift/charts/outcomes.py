@@ -6,7 +6,7 @@ import altair as alt
 import pandas as pd
 
 from mondrift import theme
-from mondrift.charts.frame import inline, picked
+from mondrift.charts.frame import day_labels, inline, picked
 
 
 def outcomes(rates: pd.DataFrame) -> alt.Chart:
@@ -21,13 +21,14 @@ def outcomes(rates: pd.DataFrame) -> alt.Chart:
     InputError.
     """
     rows = picked(rates, ("window", "series", "share", "n"), "outcomes")
+    windows = [str(window) for window in rows["window"]]
     names = list(dict.fromkeys(map(str, rows["series"])))
     colours = [theme.INK.light, theme.CURRENT.light]
     drawn: alt.Chart = (
         alt.Chart(inline(rows))
         .mark_line(point=True, strokeWidth=1.8)
         .encode(
-            x=alt.X("window:O", title="start of window", axis=alt.Axis(labelAngle=-35)),
+            x=alt.X("window:O", title="start of window", axis=alt.Axis(**day_labels(windows))),
             y=alt.Y("share:Q", title="share of labelled rows", axis=alt.Axis(format="%")),
             color=alt.Color(
                 "series:N", title=None, scale=alt.Scale(domain=names, range=colours[: len(names)])

@@ -8,6 +8,7 @@ import pandas as pd
 from mondrift import theme
 from mondrift.charts.frame import (
     JUDGED,
+    day_labels,
     inline,
     picked,
     present,
@@ -66,7 +67,7 @@ def overview(frame: pd.DataFrame, across: str = "measure") -> alt.LayerChart:
             "cell:N",
             sort=list(dict.fromkeys(order["cell"])),
             scale=alt.Scale(paddingInner=0.05, paddingOuter=0),
-            axis=_axis(by_window),
+            axis=_axis(cells if by_window else []),
         ),
         y=alt.Y(
             "column:N",
@@ -111,11 +112,6 @@ def _cells(base: alt.Chart, rows: pd.DataFrame, chosen: alt.Parameter) -> list[a
     return [tints, symbols.add_params(chosen) if present(rows) else symbols]
 
 
-def _axis(by_window: bool) -> alt.Axis:
-    return alt.Axis(
-        title=None,
-        domain=False,
-        ticks=False,
-        labelLimit=140,
-        labelAngle=-40 if by_window else 0,
-    )
+def _axis(windows: list[str]) -> alt.Axis:
+    labels = day_labels(windows) if windows else {"labelAngle": 0}
+    return alt.Axis(title=None, domain=False, ticks=False, labelLimit=140, **labels)

@@ -61,6 +61,6 @@ def parts(frame: pd.DataFrame) -> alt.LayerChart:
 def _axis(metric: str) -> alt.Axis:
     title = f"change of {scales.titled(metric)}"
     if scales.is_share(metric):
-        points = "format(100 * datum.value, '+.0f')"
+        points = "abs(datum.value) < 1e-9 ? '0' : format(100 * datum.value, '+.0f')"
         return alt.Axis(title=f"{title}, points", tickCount=5, labelExpr=points)
     return alt.Axis(title=title, format="+", tickCount=5)

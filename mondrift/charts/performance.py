@@ -11,13 +11,14 @@ from mondrift.charts.frame import (
     inline,
     only_one,
     picked,
+    side,
     status_colour,
     status_shape,
     time_axis,
     tips,
-    when,
     window_labels,
     with_status,
+    word,
     zoom,
 )
 
@@ -78,31 +79,34 @@ def performance(
         .add_params(zoom())
     )
     words = f"{scales.titled(metric)} over windows with its interval"
+    reference, its_word = scales.baseline(baseline, metric, rows)
+    limits, their_words = _thresholds(thresholds, metric, rows)
     layers = [
-        *scales.baseline(baseline, metric),
-        *_thresholds(thresholds, metric),
-        *_since(since, rows),
+        *(*reference, *limits, *_since(since, rows)),
         *(scales.reach(base, metric), bands, line, points),
+        *(*its_word, *their_words),
     ]
     return alt.LayerChart(layer=layers, width="container", height=250, description=words)
 
 
-def _thresholds(thresholds: pd.DataFrame | None, metric: str) -> list[alt.Chart]:
+def _thresholds(
+    thresholds: pd.DataFrame | None, metric: str, windows: pd.DataFrame
+) -> tuple[list[alt.Chart], list[alt.Chart]]:
     """A dashed rule and its word, in the colour of its status."""
+    rules: list[alt.Chart] = []
+    words: list[alt.Chart] = []
     if thresholds is None or thresholds.empty:
-        return []
-    layers = []
+        return rules, words
     for _, row in picked(thresholds, ("status", "statistic"), "performance").iterrows():
         colour = theme.STATUS.get(str(row["status"]), theme.MUTED).light
-        word = f"{theme.WORDS.get(str(row['status']), row['status'])} from here"
-        base = alt.Chart(inline(pd.DataFrame({"threshold": [word], "at": [row["statistic"]]})))
+        said = f"{theme.WORDS.get(str(row['status']), row['status'])} from here"
+        base = alt.Chart(inline(pd.DataFrame({"threshold": [said], "at": [row["statistic"]]})))
         rule = base.mark_rule(strokeDash=[2, 3], strokeWidth=1.3, color=colour)
-        text = base.mark_text(align="right", baseline="top", dy=4, fontSize=11, color=colour)
-        layers += [
-            rule.encode(y=scales.level(metric, "at")),
-            text.encode(y=scales.level(metric, "at"), text="threshold:N", x=alt.value("width")),
-        ]
-    return layers
+        rules.append(rule.encode(y=scales.level(metric, "at")))
+        text = base.encode(y=scales.level(metric, "at"), text="threshold:N")
+        end = side(windows, float(row["statistic"]))
+        words += word(text, colour, end, baseline="top", dy=4)
+    return rules, words
 
 
 def _since(since: pd.DataFrame | None, windows: pd.DataFrame) -> list[alt.Chart]:
@@ -111,7 +115,8 @@ def _since(since: pd.DataFrame | None, windows: pd.DataFrame) -> list[alt.Chart]
         return []
     rows = picked(since, ("at",), "performance", optional=("from", "to"))
     began = str(rows["at"].iloc[0])
-    rows = rows.assign(what=f"since {when(began[:10])}")
+    day = pd.Timestamp(began)
+    rows = rows.assign(what=f"since {day.day} {day:%b %Y}")
     base = alt.Chart(inline(rows))
     shade = base.mark_rect(color=theme.STATUS["alarm"].light, opacity=0.12).encode(
         x=time_axis(windows, padding=18, field="from"), x2="to:T"

@@ -6,9 +6,11 @@ import altair as alt
 import pandas as pd
 
 from mondrift import theme
-from mondrift.charts.frame import inline, picked, tips
+from mondrift.charts.frame import inline, picked, side, tips, word
 
 TITLES = {
+    "psi": "PSI",
+    "ks": "KS distance",
     "roc_auc": "ROC AUC",
     "pr_auc": "PR AUC",
     "brier": "Brier score",
@@ -72,13 +74,16 @@ def reach(base: alt.Chart, metric: str) -> alt.Chart:
     return unseen.encode(y=level(metric, "high"))
 
 
-def baseline(frame: pd.DataFrame | None, metric: str) -> list[alt.Chart]:
-    """The reference: a band for its interval, a dashed rule, and the word at its right end.
+def baseline(
+    frame: pd.DataFrame | None, metric: str, windows: pd.DataFrame
+) -> tuple[list[alt.Chart], list[alt.Chart]]:
+    """The reference: a band for its interval and a dashed rule to lie below; its word, above.
 
-    `frame` has one row: `statistic`, optional `low` and `high`; no layers without it.
+    `frame` has one row: `statistic`, optional `low` and `high`; no layers without it. `windows` is
+    what is drawn beside it: the word goes where less stands in its way.
     """
     if frame is None or frame.empty:
-        return []
+        return [], []
     rows = picked(frame, ("statistic",), "baseline", optional=("low", "high"))
     rows = rows.assign(what="reference")
     base = alt.Chart(inline(rows))
@@ -94,11 +99,10 @@ def baseline(frame: pd.DataFrame | None, metric: str) -> list[alt.Chart]:
         x=alt.value(0), x2=alt.value("width"), y=level(metric, "low"), y2="high:Q"
     )
     rule = base.mark_rule(strokeDash=[5, 4], strokeWidth=1.4, color=theme.MUTED.light)
-    words = base.mark_text(
-        align="right", baseline="bottom", dy=-4, fontSize=11, color=theme.MUTED.light
-    )
-    return [
+    words = base.encode(y=level(metric), text="what:N")
+    end = side(windows, float(rows["statistic"].iloc[0]))
+    below = [
         *([band] if rows["low"].notna().any() else []),
         rule.encode(y=level(metric), tooltip=tooltip),
-        words.encode(y=level(metric), text="what:N", x=alt.value("width")),
     ]
+    return below, word(words, theme.MUTED.light, end, baseline="bottom", dy=-4)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import altair as alt
 import pandas as pd
 
 from mondrift import theme
+from mondrift.charts import scales
 from mondrift.charts.frame import (
     inline,
     only_one,
@@ -18,8 +17,13 @@ from mondrift.charts.frame import (
     tips,
     window_labels,
     with_status,
+    word,
     zoom,
 )
+
+HEIGHT = 260
+NAMED = 4
+"""So many lines are named at their end; pointing at a line tells its name in any case."""
 
 
 def timeline(history: pd.DataFrame, thresholds: pd.DataFrame | None = None) -> alt.LayerChart:
@@ -44,6 +48,7 @@ def timeline(history: pd.DataFrame, thresholds: pd.DataFrame | None = None) -> a
     measure = only_one(rows, "measure", "timeline")
     rows = with_status(rows.assign(window=window_labels(rows))).drop(columns=["window_end"])
     rows["column"] = rows["column"].map(str)
+    named = scales.titled(measure)
     # Not nearest=True: Vega-Lite then fills the tooltip from the wrong row ("undefined").
     pointed = alt.selection_point(
         name="pointed", fields=["column"], on="pointerover", clear="pointerout"
@@ -53,19 +58,38 @@ def timeline(history: pd.DataFrame, thresholds: pd.DataFrame | None = None) -> a
         .mark_line(color=theme.CURRENT.light, strokeWidth=1.8)
         .encode(
             x=time_axis(rows, padding=14),
-            y=alt.Y("statistic:Q", title=measure, scale=alt.Scale(nice=True, zero=True)),
+            y=alt.Y("statistic:Q", title=named, scale=alt.Scale(nice=True, zero=True)),
             detail="column:N",
             opacity=alt.condition(pointed, alt.value(0.9), alt.value(0.18)),
         )
     )
     points = _points(rows).encode(
         x=time_axis(rows, padding=14),
-        y=alt.Y("statistic:Q", title=measure, scale=alt.Scale(nice=True, zero=True)),
+        y=alt.Y("statistic:Q", title=named, scale=alt.Scale(nice=True, zero=True)),
         opacity=alt.condition(pointed, alt.value(1.0), alt.value(0.3)),
     )
-    layers = [*_rules(thresholds), lines, points.add_params(pointed, zoom())]
-    words = f"{measure} over windows, by column"
-    return alt.LayerChart(layer=layers, width="container", height=260, description=words)
+    rules, words = _rules(thresholds)
+    said = f"{named} over windows, by column"
+    layers = [*rules, lines, points.add_params(pointed, zoom()), *words, *_names(rows)]
+    return alt.LayerChart(layer=layers, width="container", height=HEIGHT, description=said)
+
+
+def _names(rows: pd.DataFrame) -> list[alt.Chart]:
+    """The names of the highest lines at their last point, those that would not touch each other."""
+    known = rows.dropna(subset="statistic")
+    if known["column"].nunique() < 2:
+        return []
+    last = known[known["window_start"] == known["window_start"].max()]
+    gap = float(known["statistic"].max()) * 16 / HEIGHT
+    shown: list[dict[str, object]] = []
+    for _, row in last.sort_values("statistic", ascending=False, kind="stable").iterrows():
+        if shown and float(str(shown[-1]["statistic"])) - row["statistic"] < gap:
+            continue
+        shown.append({"column": row["column"], "statistic": row["statistic"]})
+    base = alt.Chart(inline(pd.DataFrame(shown[:NAMED]))).encode(
+        y=alt.Y("statistic:Q"), text="column:N"
+    )
+    return word(base, theme.INK.light, "right", baseline="bottom", dy=-7, limit=160)
 
 
 def _points(rows: pd.DataFrame) -> alt.Chart:
@@ -90,26 +114,20 @@ def _points(rows: pd.DataFrame) -> alt.Chart:
     return points
 
 
-def _rules(thresholds: pd.DataFrame | None) -> list[alt.Chart]:
+def _rules(thresholds: pd.DataFrame | None) -> tuple[list[alt.Chart], list[alt.Chart]]:
+    """Dashed lines across, and their words at the left end, in the colour of their status."""
+    rules: list[alt.Chart] = []
+    words: list[alt.Chart] = []
     if thresholds is None or thresholds.empty:
-        return []
-    rows = picked(thresholds, ("status", "statistic"), "timeline")
-    return [layer for _, row in rows.iterrows() for layer in _rule(row)]
-
-
-def _rule(row: pd.Series[Any]) -> tuple[alt.Chart, alt.Chart]:
-    """A dashed line across and its word at the right end, in the colour of its status."""
-    status = str(row["status"])
-    colour = theme.STATUS.get(status, theme.MUTED).light
-    data = pd.DataFrame({"threshold": [theme.WORDS.get(status, status)], "at": [row["statistic"]]})
-    tooltip = [alt.Tooltip("threshold:N"), alt.Tooltip("at:Q", format=".4g")]
-    rule: alt.Chart = alt.Chart(inline(data)).mark_rule(
-        strokeDash=[5, 4], strokeWidth=1.3, color=colour
-    )
-    word: alt.Chart = alt.Chart(inline(data)).mark_text(
-        align="right", baseline="bottom", dy=-3, fontSize=11, color=colour
-    )
-    return (
-        rule.encode(y="at:Q", tooltip=tooltip),
-        word.encode(y="at:Q", text="threshold:N", x=alt.value("width")),
-    )
+        return rules, words
+    for _, row in picked(thresholds, ("status", "statistic"), "timeline").iterrows():
+        status = str(row["status"])
+        colour = theme.STATUS.get(status, theme.MUTED).light
+        said = theme.WORDS.get(status, status)
+        base = alt.Chart(inline(pd.DataFrame({"threshold": [said], "at": [row["statistic"]]})))
+        rule = base.mark_rule(strokeDash=[5, 4], strokeWidth=1.3, color=colour)
+        tooltip = [alt.Tooltip("threshold:N"), alt.Tooltip("at:Q", format=".4g")]
+        rules.append(rule.encode(y="at:Q", tooltip=tooltip))
+        text = base.encode(y="at:Q", text="threshold:N")
+        words += word(text, colour, "left", baseline="bottom", dy=-3)
+    return rules, words

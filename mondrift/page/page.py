@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +30,19 @@ from mondrift.page.sections import (
     Section,
     Spark,
     Status,
+    Table,
 )
 from mondrift.page.sparkline import sparkline
 
 ASSETS = Path(__file__).parent / "assets"
 STILLS = 8
 """Static images a page holds at most: for its first charts, which carry the verdict."""
+LONG = 24
+"""A cell of more characters is words: it may wrap."""
+STACKED = 200
+"""Tables of at most so many rows are stacked on a phone: the labels for it cost bytes."""
+BULLET = "• "
+_PERCENT = re.compile(r"(?<=\d) %")
 
 
 @dataclass(frozen=True)
@@ -185,6 +194,38 @@ def _paragraphs(text: str) -> list[str]:
     return [block.strip() for block in text.split("\n\n") if block.strip()]
 
 
+def _blocks(text: str) -> list[str | list[str]]:
+    """Paragraphs as text, runs of lines with a bullet as lists of items.
+
+    >>> _blocks("It fell.\\n• here\\n• there\\n\\nLook.")
+    ['It fell.', ['here', 'there'], 'Look.']
+    """
+    blocks: list[str | list[str]] = []
+    for paragraph in _paragraphs(text):
+        for listed, lines in groupby(paragraph.split("\n"), lambda line: line.startswith(BULLET)):
+            items = [line.removeprefix(BULLET) for line in lines]
+            blocks.append(items if listed else "\n".join(items))
+    return blocks
+
+
+def _tight(value: object) -> object:
+    """Text in which no number is parted from its percent sign at the end of a line.
+
+    >>> _tight("95 % of rows")
+    '95\\xa0% of rows'
+    """
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return _PERCENT.sub("\u00a0%", value)
+    return value
+
+
+def _stacks(section: Table) -> bool:
+    """Whether a phone shows each row as a paragraph: the last column is words, not numbers."""
+    return len(section.rows) <= STACKED and any(
+        isinstance(row[-1], str) and len(row[-1]) > LONG for row in section.rows
+    )
+
+
 @cache
 def environment() -> Environment:
     """The environment of all templates in this folder."""
@@ -192,16 +233,20 @@ def environment() -> Environment:
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_tight,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     made.tests["status"] = lambda cell: isinstance(cell, Status)
-    made.tests["long"] = lambda cell: isinstance(cell, str) and len(cell) > 24
+    made.tests["long"] = lambda cell: isinstance(cell, str) and len(cell) > LONG
+    made.tests["list"] = lambda block: isinstance(block, list)
+    made.tests["stacked"] = _stacks
     made.tests["spark"] = lambda cell: isinstance(cell, Spark)
     made.globals.update(
         cell_text=table.text,
         numeric_columns=table.numeric_columns,
-        markdown=markdown,
+        blocks=_blocks,
+        markdown=lambda text: markdown(str(_tight(text))),
         paragraphs=_paragraphs,
         sparkline=sparkline,
         status_words=STATUS_WORDS,

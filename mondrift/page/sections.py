@@ -83,7 +83,10 @@ class Heading:
 
 @dataclass(frozen=True)
 class Text:
-    """Words of a stranger or of the program: shown as they are; an empty line parts paragraphs."""
+    """Words of a stranger or of the program: shown as they are.
+
+    An empty line parts paragraphs; lines that begin with a bullet (•) are a list.
+    """
 
     text: str
 

@@ -190,8 +190,15 @@ def test_thresholds_are_rules_in_the_colour_of_their_status() -> None:
     rules = pd.DataFrame({"status": ["warning", "alarm"], "statistic": [0.1, 0.25]})
     spec = charts.timeline(history(), rules).to_dict()
     marks = [layer["mark"]["type"] for layer in spec["layer"]]
-    assert marks == ["rule", "text", "rule", "text", "line", "point"]
+    assert marks == ["rule", "rule", "line", "point", *["text"] * 4]
     assert {"threshold": "Alarm", "at": 0.25} in data_of(spec)
+
+
+def test_the_highest_lines_are_named_unless_their_names_would_touch() -> None:
+    frame = history(["a", "b", "c"])
+    frame["statistic"] *= frame["column"].map({"a": 10.0, "b": 9.99, "c": 1.0})
+    named = [row["column"] for row in data_of(charts.timeline(frame).to_dict()) if len(row) == 2]
+    assert named == ["a", "c"]
 
 
 def test_a_statistic_that_is_not_known_is_a_gap_not_a_zero() -> None:

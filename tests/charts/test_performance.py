@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from mondrift import charts, theme
+from mondrift.charts.frame import side
 from mondrift.errors import InputError
 from mondrift.page.spec import clean, still
 from tests.charts import frames
@@ -26,10 +27,17 @@ def words(spec: dict[str, Any]) -> str:
 def test_the_reference_is_a_band_where_its_interval_is_known_else_a_rule() -> None:
     known = pd.DataFrame({"statistic": [0.79], "low": [0.78], "high": [0.80]})
     spec = charts.performance(frames.accuracy(), known).to_dict()
-    assert marks(spec)[:3] == ["rect", "rule", "text"]
+    assert marks(spec)[:2] == ["rect", "rule"]
+    assert marks(spec)[-2:] == ["text", "text"]  # the word, on its ground, above the marks
     assert {"statistic": 0.79, "low": 0.78, "high": 0.8, "what": "reference"} in data_of(spec)
     spec = charts.performance(frames.accuracy(), known[["statistic"]]).to_dict()
-    assert marks(spec)[:2] == ["rule", "text"]
+    assert marks(spec)[:2] == ["rule", "point"]
+
+
+def test_a_word_stands_where_fewer_marks_are_in_its_way() -> None:
+    falling = frames.accuracy().assign(statistic=[0.9, 0.85, 0.8, 0.75][: len(frames.accuracy())])
+    assert side(falling[["window_start", "statistic"]], 0.76) == "left"
+    assert side(falling[["window_start", "statistic"]], 0.88) == "right"
 
 
 def test_thresholds_and_the_moment_of_change_are_marked_on_the_trend() -> None:
@@ -37,7 +45,7 @@ def test_thresholds_and_the_moment_of_change_are_marked_on_the_trend() -> None:
     moment = pd.DataFrame({"at": [pd.Timestamp("2013-03-01T10:00", tz="UTC")]})
     spec = charts.performance(frames.accuracy(), thresholds=limits, since=moment).to_dict()
     assert {"threshold": "Alarm from here", "at": 0.74} in data_of(spec)
-    marked = {"at": "2013-03-01T10:00:00Z", "from": None, "to": None, "what": "since 2013-03-01"}
+    marked = {"at": "2013-03-01T10:00:00Z", "from": None, "to": None, "what": "since 1 Mar 2013"}
     assert marked in data_of(spec)
     assert "rect" not in marks(spec)
     ranged = moment.assign(**{"from": "2013-02-20T00:00:00Z", "to": "2013-03-04T00:00:00Z"})
@@ -101,7 +109,7 @@ def test_an_age_that_no_row_has_yet_is_a_gap() -> None:
     young = [row["share"] for row in data_of(spec) if row["series"] == "within 7 days"]
     assert young == [0.9, 0.9, 0.9, None]
     scale = spec["layer"][0]["encoding"]["y"]["scale"]
-    assert scale == {"domain": [0, 1]}
+    assert scale == {"domain": [0, 1.04], "nice": False}
     domain = spec["layer"][0]["encoding"]["color"]["scale"]["domain"]
     assert domain == ["within 1 day", "within 7 days"]
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from mondrift.errors import ReportError
+from mondrift.page.page import fragment
 from mondrift.page.sections import (
     Banner,
     Chart,
@@ -76,3 +77,16 @@ def test_a_mimebundle_shows_in_a_notebook_and_carries_its_sections() -> None:
 def test_a_number_that_json_does_not_have_becomes_unknown() -> None:
     plain = section_to_dict(Table(("a",), ((float("nan"),), (float("inf"),))))
     assert plain["rows"] == [[None], [None]]
+
+
+def test_lines_with_a_bullet_are_a_list_and_stay_escaped() -> None:
+    markup = fragment([Text("It fell, by 15.9 % of rows.\n• in <b>LGA</b>\n• [x](http://x)")])
+    assert "<p>It fell, by 15.9\u00a0% of rows.</p><ul>" in markup
+    assert "<li>in &lt;b&gt;LGA&lt;/b&gt;</li><li>[x](http://x)</li></ul>" in markup
+
+
+def test_a_table_of_words_is_stacked_on_a_phone_and_labels_its_numbers() -> None:
+    long = Table(("column", "n", "reason"), (("x", 3, "within what chance explains"),))
+    assert '<table class="stacked">' in fragment([long])
+    assert 'data-label="n">3<' in fragment([long])
+    assert "stacked" not in fragment([Table(("column", "n"), (("x", 3),))])
