@@ -15,7 +15,7 @@ from mondrift.metrics.outcomes import Outcomes
 from mondrift.metrics.per_class import Limited, Scores, per_class
 
 FEWEST = 5
-"""Points of a curve and classes of fewer rows are told nowhere."""
+"""Points of a curve, classes and cells of a matrix of fewer rows could point at a person."""
 CONFUSED = 12
 """A confusion matrix has at most so many classes; with more it is left out."""
 CLASSES = 20

@@ -16,12 +16,12 @@ from mondrift import phrases
 from mondrift.comparison import Comparison
 from mondrift.degradation import worsening
 from mondrift.diagnosis import measurement
+from mondrift.evidence import FEWEST
 from mondrift.exhibits import View
+from mondrift.split import CONCEPT, COVARIATE
 from mondrift.verdict import Verdict
 
-FEW = 5
-"""Cells of a confusion matrix with fewer rows are not told: they could point at a person."""
-PARTS = {"covariate_shift_effect": "other inputs", "concept_drift_effect": "other outcomes"}
+PARTS = {COVARIATE: "other inputs", CONCEPT: "other outcomes"}
 """The parts of a change, and what people call them."""
 
 
@@ -126,7 +126,7 @@ def _cells(
     whole = sum(counts)
     if not whole:
         return [(window, name, other, 0, None) for other in names]
-    few = [0 < count < FEW for count in counts]
+    few = [0 < count < FEWEST for count in counts]
     cells: list[tuple[Any, ...]] = []
     for other, count, hidden in zip(names, counts, few, strict=True):
         share = round(count / whole, 2 if any(few) else 4)

@@ -63,25 +63,29 @@ def segments(frame: pd.DataFrame) -> alt.LayerChart:
         x=alt.X("low:Q", scale=scale, axis=scales.axis(metric)), x2="high:Q"
     )
     between = base.mark_rule(strokeWidth=1.8, color=theme.MUTED.light).encode(x=x, x2="reference:Q")
-    colours = [theme.MUTED.light, *(theme.STATUS[status].light for status in STATUSES)]
-    shapes = [TICK, *(theme.SYMBOLS[status] for status in STATUSES)]
-    before = base.transform_calculate(look=f"'{REFERENCE}'").mark_point(filled=True, opacity=1)
-    now = base.transform_calculate(look="datum.status || 'Not judged'").mark_point(
-        filled=True, size=110, opacity=1
-    )
-    both = {
-        "color": _look(alt.Color, rows, [*colours, theme.CURRENT.light]),
-        "shape": _look(alt.Shape, rows, [*shapes, "circle"]),
-    }
     layers = [
         *([limits] if rows["low"].notna().any() else []),
         between,
-        before.encode(x=alt.X("reference:Q", scale=scale), size=alt.value(150), **both),
-        now.encode(x=x, **both),
+        *_points(base, rows, (alt.X("reference:Q", scale=scale), x)),
     ]
     height = max(ROW * rows["segment"].nunique(), 60)
     words = f"{title} in each segment, reference and current"
     return alt.LayerChart(layer=layers, width="container", height=height, description=words)
+
+
+def _points(base: alt.Chart, rows: pd.DataFrame, ends: tuple[alt.X, alt.X]) -> list[alt.Chart]:
+    """The reference's value and the current one, told apart by colour and by shape."""
+    colours = [theme.MUTED.light, *(theme.STATUS[status].light for status in STATUSES)]
+    shapes = [TICK, *(theme.SYMBOLS[status] for status in STATUSES)]
+    both = {
+        "color": _look(alt.Color, rows, [*colours, theme.CURRENT.light]),
+        "shape": _look(alt.Shape, rows, [*shapes, "circle"]),
+    }
+    before = base.transform_calculate(look=f"'{REFERENCE}'").mark_point(filled=True, opacity=1)
+    now = base.transform_calculate(look="datum.status || 'Not judged'").mark_point(
+        filled=True, size=110, opacity=1
+    )
+    return [before.encode(x=ends[0], size=alt.value(150), **both), now.encode(x=ends[1], **both)]
 
 
 def _look(channel: Any, rows: pd.DataFrame, looks: list[str]) -> Any:

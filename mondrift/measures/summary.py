@@ -85,11 +85,6 @@ class Summary:
         """Population standard deviation of the finite values; NaN without any."""
         return math.sqrt(self.m2 / self.count) if self.count else math.nan
 
-    @property
-    def distinct_at_least(self) -> int:
-        """Distinct values, as far as the counts can tell them apart; exact for levels."""
-        return int(np.count_nonzero(self.cells)) + len(self.unseen) + (self.unseen_more > 0)
-
     @cached_property
     def counts(self) -> Counts:
         """Rows per bin or group, in the order of `layout.labels`."""
