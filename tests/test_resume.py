@@ -284,7 +284,7 @@ def test_killed_at_any_moment_and_begun_again_every_row_is_stored_once(
     seed = int(os.environ.get("SEED", time.time_ns() % 10**6))
     print(f"seed {seed}")
     chance = random.Random(seed)
-    n = 65_000
+    n = 45_000  # three pieces
     path = written(frame(n), tmp_path / "x.csv")
     notes = home / "ingest"
     before = -1

@@ -152,12 +152,15 @@ def test_a_model_without_rows_or_labels_has_no_ages(store: Store, schema: Schema
         store.label_ages("emtpy", START, END)
 
 
-def test_numbers_as_labels_have_ages_and_no_classes(store: Store) -> None:
+def test_numbers_are_labels_of_a_regression_with_ages_and_no_classes(store: Store) -> None:
     schema = Schema(timestamp="at", prediction="guess", target="price")
     store.register_model("prices", schema, task="regression")
     rows = pd.DataFrame({"at": [START, _day(1)], "x": [1.0, 2.0], "guess": [10.5, 11.5]})
     ids = store.log("prices", rows).ids
     store.label("prices", {"id": ids[1], "value": -3.25, "received_at": _day(3)})
+    found = store.window("prices", START, END)["price"]
+    assert found.tolist()[1] == -3.25
+    assert found.isna().tolist() == [True, False]
     told = store.label_ages("prices", START, END, as_of=_day(30))
     assert told.maturity["labelled"].tolist() == [0, 1, 0], "one row is 30 days old, unlabelled"
     assert told.classes.empty
@@ -192,30 +195,6 @@ def test_only_the_months_of_the_window_are_read(
         assert "labels_2025_02" in plan or "labels_202502" in plan, plan
         assert "2025_03" not in plan and "202503" not in plan, plan
         assert "2025_01" not in plan and "202501" not in plan, plan
-
-
-def test_waiting_labels_are_listed_until_their_row_comes(
-    store: Store, schema: Schema, make_rows: Rows
-) -> None:
-    store.register_model("ghosts", schema, task="binary")
-    store.log("ghosts", make_rows(1, prefix="first"))
-    labels = [
-        {"id": "late0", "value": 0, "received_at": _day(5)},
-        {"id": "late0", "value": 1, "received_at": _day(6)},
-        {"id": "never", "value": 1, "received_at": _day(7)},
-    ]
-    store.label("ghosts", labels)
-    told = store.waiting_labels("ghosts")
-    assert told["id"].tolist() == ["late0", "late0", "never"]
-    assert told["value"].tolist() == ["0", "1", "1"]
-    assert told["received_at"].tolist() == [_day(5), _day(6), _day(7)]
-    assert store.waiting_ids("ghosts") == 2
-    assert len(store.waiting_labels("ghosts", limit=1)) == 1
-    store.log("ghosts", make_rows(1, prefix="late", start=_day(1)))
-    assert store.waiting_labels("ghosts")["id"].tolist() == ["never"]
-    assert store.waiting_ids("ghosts") == 1
-    with pytest.raises(InputError, match="at least 1"):
-        store.waiting_labels("ghosts", limit=0)
 
 
 def test_a_label_of_a_quarantined_row_waits_until_the_row_is_replayed(
