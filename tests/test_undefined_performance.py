@@ -44,7 +44,8 @@ def reasons(comparison: Comparison) -> dict[str, str]:
         assert each.reason or not math.isnan(each.statistic), each.measure
     json.dumps(comparison.to_dict(), allow_nan=False)
     verdict = judge(comparison)
-    assert brief(verdict).headline and brief(verdict).metrics()._repr_html_()
+    briefing = brief(verdict)
+    assert briefing.headline and briefing.metrics()._repr_html_()
     return {m.measure: m.reason for m in found if math.isnan(m.statistic) and not m.segment}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import sys
 from pathlib import Path
@@ -85,6 +86,16 @@ def test_a_marker_stands_in_the_file_of_its_tests_where_its_ring_looks_for_it() 
         for before, name in marker.findall(text):
             assert before.endswith("pytest."), file
             assert str(file) in rings.RINGS[name].files(), file
+
+
+def test_no_decorator_of_a_test_comes_from_another_file_for_it_may_hold_a_marker() -> None:
+    for file in (rings.ROOT / "tests").rglob("*.py"):
+        nodes = [*ast.walk(ast.parse(file.read_text("utf-8")))]
+        ours = [e for e in nodes if isinstance(e, ast.ImportFrom) and "tests" in (e.module or "")]
+        imported = {alias.asname or alias.name for each in ours for alias in each.names}
+        functions = [each for each in nodes if isinstance(each, ast.FunctionDef)]
+        used = {d.id for each in functions for d in each.decorator_list if isinstance(d, ast.Name)}
+        assert not imported & {*used, "pytestmark"}, file
 
 
 def test_each_test_belongs_to_exactly_one_ring() -> None:
