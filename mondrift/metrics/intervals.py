@@ -208,8 +208,13 @@ def effective_number(
 
     >>> effective_number(np.array([1.0, 1, 1, 1])), effective_number(np.array([9.0, 0, 0, 0]))
     (4.0, 1.0)
+    >>> effective_number(np.array([1e200, 1e200, 1.0]))
+    2.0
     """
     weights = np.ones(len(values)) if counts is None else counts
+    largest = float(values.max(initial=0.0))
+    if largest > 1e100:  # in units of it, so that squares stay finite
+        values = values / largest
     squares = float(weights @ values**2)
     return float(weights @ values) ** 2 / squares if squares > 0 else 0.0
 

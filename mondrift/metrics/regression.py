@@ -107,7 +107,8 @@ def r2(outcomes: Outcomes) -> Value:
         return Value.undefined("all targets are equal", n, excluded)
     spread = spread - spread.mean()
     squares, total = errors**2, spread**2
-    ratio = squares.mean() / total.mean() * (scale / largest) ** 2
+    units = scale / largest
+    ratio = squares.mean() / total.mean() * (units * units)
     value = float(1 - ratio)
     if not math.isfinite(value):
         return Value.undefined(OVERFLOW, n, excluded)

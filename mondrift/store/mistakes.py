@@ -47,6 +47,6 @@ FROM (
   WHERE model = :model AND timestamp >= :low AND timestamp < :high
     AND prediction IS NOT NULL AND ground_truth IS NOT NULL
 ) rows
-WHERE error < 'Infinity'
+WHERE error < 1e150  -- squares of others cannot be summed
 GROUP BY place ORDER BY place
 """

@@ -378,3 +378,28 @@ def test_narrow_histories_tell_what_the_full_one_tells(world):
     assert metrics_summary(verdict, history=needed, alerts=alerts) == metrics_summary(
         verdict, history=full, alerts=alerts
     )
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")
+def test_an_alarm_whose_explanation_overflows_is_told_without_it(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Errors of 1e160: their mean is a number, their squares are none."""
+    model = f"sizes{next(NUMBERS)}"
+    rows = [day(number).eval("guess = x\nbought = 1.1 * x") for number in (0, 1)]
+    rows[1]["guess"] *= 1e160
+    schema = replace(SCHEMA, kinds={**SCHEMA.kinds, "guess": "numeric", "bought": "numeric"})
+    store.register_model(model, schema, task="regression", clock="data")
+    store.register_baseline(model, rows[0])
+    store.log(model, rows[1])
+    labels = rows[1].rename(columns={"bought": "value"})[["id", "value"]]
+    store.label(model, labels.assign(received_at=datetime(2024, 1, 9, tzinfo=UTC)))
+    found = check(store, Monitor(model, model, DAYS), DAYS.window("2024-01-02"))
+    assert (found.verdict.status, found.run.state) == ("alarm", "checked")
+    assert found.verdict.reason.startswith("MAE rose by")
+    assert "the alarm stays unexplained" in caplog.text
+    measures = {each.measure for each in found.verdict.comparison.measurements}
+    assert not measures & {"concept_drift_effect", "changed_since"}
+    assert store.mistakes(
+        model, DAYS.edge(1), DAYS.edge(2), every="1h", zone="UTC"
+    ).empty  # no sum of squares is possible, and none fails
