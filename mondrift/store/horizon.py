@@ -6,7 +6,7 @@ would be counted twice; so it goes to quarantine, with the reason.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, select
 
@@ -17,11 +17,25 @@ from mondrift.store.tables_upkeep import retention
 from mondrift.store.timestamps import NO_TIME, to_microseconds
 from mondrift.store.validate import Checked
 
+#: Rows, and counts and results, are kept for so long unless `Store.retention` was told otherwise.
+RAW = timedelta(days=90)
+AGGREGATES = timedelta(days=365)
+
 
 def kept_from(connection: Connection, model: int) -> datetime | None:
     """Rows before this moment are gone; None when retention has never taken any."""
     query = select(retention.c.kept_from).where(retention.c.model == model)
     return connection.execute(query).scalar_one_or_none()
+
+
+def counts_from(connection: Connection, model: int) -> datetime | None:
+    """Counts before this moment are gone, too, as retention was last set; None as `kept_from`."""
+    query = select(retention).where(retention.c.model == model)
+    row = connection.execute(query).one_or_none()
+    if row is None or row.kept_from is None:
+        return None
+    first: datetime = row.kept_from + (row.raw or RAW) - (row.aggregates or AGGREGATES)
+    return first
 
 
 def refuse(db: Database, model: Model, checked: Checked) -> None:

@@ -21,11 +21,9 @@ from mondrift.errors import SettingsError, StoreError
 from mondrift.store import dropping, folding, models, partitions, volumes
 from mondrift.store.connect import told, transaction
 from mondrift.store.database import Database
+from mondrift.store.horizon import AGGREGATES, RAW
 from mondrift.store.models import Model
 from mondrift.store.tables_upkeep import retention
-
-RAW = timedelta(days=90)
-AGGREGATES = timedelta(days=365)
 
 #: Partitions are made for so many days ahead.
 AHEAD_DAYS = 7

@@ -41,11 +41,11 @@ def summaries(
     """The rows with timestamp in [start, end), counted; None when counts cannot answer.
 
     That is while rows of the window are not counted yet (`Store.fold` counts them), when it cuts a
-    span whose rows are gone, or when a column had another kind in an older schema version. What is
-    counted is every compared column but the target, whose values come later; a column that an older
-    version lacks is missing there. `segments`: also the largest levels of the segment columns. The
-    result is a *current* window: its layouts have grids and levels but no bins, which the reference
-    brings.
+    span whose rows are gone or begins where counts are gone, too, or when a column had another kind
+    in an older schema version. What is counted is every compared column but the target, whose
+    values come later; a column that an older version lacks is missing there. `segments`: also the
+    largest levels of the segment columns. The result is a *current* window: its layouts have grids
+    and levels but no bins, which the reference brings.
     """
     low, high = to_microseconds(start, "start"), to_microseconds(end, "end")
     with told(db.reader), db.reader.connect() as connection:
@@ -58,6 +58,9 @@ def summaries(
             if (layout := layouts.find(connection, model.number, record.schema_version))
         ]
         if not versions:
+            return None
+        first = horizon.counts_from(connection, model.number)
+        if first is not None and start < first:
             return None
         stretch = _stretch(connection, versions, (low, high))
         gone = horizon.kept_from(connection, model.number)

@@ -321,7 +321,8 @@ class Store(Ledger, Truth, Upkeep):
 
         Every compared column but the target, on the model's own grids; `segments`: its largest
         segments too. None when counts cannot answer: rows are not counted yet (see `fold`), the
-        window cuts an hour or a day whose rows are gone, or a column had another kind in an older
+        window cuts an hour or a day whose rows are gone, it begins where retention has taken
+        counts, too, or a column had another kind in an older
         schema version.
         """
         model = self.model(model_id)

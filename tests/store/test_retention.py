@@ -192,6 +192,11 @@ def test_counts_outlive_their_rows_by_nine_months(store: Store, url: str) -> Non
     cut = start + timedelta(hours=12, minutes=1)  # within an hour whose rows are gone
     assert store.summaries("m", start, cut) is None
     assert store.kept_from("m") == (NOW - 90 * DAY).replace(hour=0)
+    year = (NOW - 365 * DAY).replace(hour=0)
+    whole = store.summaries("m", year, year + 7 * DAY)
+    assert whole is not None
+    assert whole.sizes[""] == 2_000
+    assert store.summaries("m", year - 7 * DAY, year + 7 * DAY) is None, "a part of it is gone"
 
 
 def test_waiting_labels_and_quarantine_go_too(store: Store, url: str) -> None:
