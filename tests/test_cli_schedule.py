@@ -85,6 +85,12 @@ def test_status_tells_what_runs_what_was_missed_and_what_comes(folder: Path) -> 
     assert "  lost: left out: Model 'shop' is not known." in told
 
 
+def test_a_folder_without_monitors_is_told_instead_of_nothing_being_due(folder: Path) -> None:
+    (folder / "params" / "monitors").rmdir()
+    told = call("schedule", "--once", env={"MONDRIFT_HOME": str(folder)})
+    assert (told.exit_code, "There is no folder params/monitors" in told.output) == (1, True)
+
+
 def test_status_tells_a_scheduler_that_has_fallen_silent_from_one_that_was_stopped(
     folder: Path,
 ) -> None:

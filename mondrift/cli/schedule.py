@@ -66,7 +66,8 @@ def schedule(
     configure_logging(settings)
     found, broken = _scheduled(settings, monitors)  # before servers start
     if not found and not broken:
-        click.echo("no monitor in params/monitors is to be run or checked yet", err=True)
+        words = "no monitor in params/monitors is to be run or checked yet"
+        click.echo(f"{words} (mondrift monitors new MODEL writes one)", err=True)
     worker = Worker(
         Path.cwd(),
         lambda: _scheduled(settings, monitors),
@@ -87,19 +88,19 @@ def _scheduled(
 ) -> tuple[dict[str, Monitor], dict[str, str]]:
     """Monitors to be run or checked, and what is wrong with files that cannot be read.
 
-    One bad file leaves the others alone. Raises MonitorError for a name that was asked for and is
-    not there, or wants neither.
+    One bad file leaves the others alone. Raises MonitorError for a folder without params/monitors,
+    and for a name that was asked for and is not there, or wants neither.
     """
     from mondrift.errors import MonitorError
     from mondrift.policy import Policy
-    from mondrift.run.plan import load_monitor
+    from mondrift.run.plan import load_monitor, monitor_names
     from mondrift.run.workspace import Workspace
 
     folder = Workspace(Path()).monitors
     base = Policy.from_mapping(settings.policy_values())
     found: dict[str, Monitor] = {}
     broken: dict[str, str] = {}
-    for name in chosen or sorted(path.stem for path in folder.glob("*.yaml")):
+    for name in chosen or monitor_names(folder):
         try:
             monitor = load_monitor(name, folder, policy=base)
         except MonitorError as error:

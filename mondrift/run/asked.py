@@ -91,9 +91,10 @@ def due(store: Store, monitor: Monitor, done: Done = "finished") -> Agenda:
         )
     if now is None:
         return Agenda()
-    memory = Memory(label_delay=store.model(monitor.model).label_delay)
+    model = store.model(monitor.model)
+    memory = Memory(label_delay=model.label_delay)
     last = monitor.catch_up.windows * REVISIONS
-    past = past_of(store.primary.runs(monitor=monitor.name, last=last))
+    past = past_of(store.primary.runs(monitor=monitor.name, last=last), model.clock)
     if every:
         return checks(monitor, every, now, past, wall=store.now(), memory=memory)
     if done == "checked":

@@ -22,7 +22,7 @@ from mondrift.run.catch_up import CatchUp
 from mondrift.run.document import Document, read_document
 from mondrift.run.keeping import Keeping
 from mondrift.run.limits import Limits
-from mondrift.run.ticks import interval_of, is_cron
+from mondrift.run.ticks import cron_of, interval_of
 from mondrift.run.windows import Calendar, Length
 from mondrift.severity import AlertRules
 from mondrift.window import Window
@@ -172,6 +172,11 @@ def load_monitor(name: str, folder: Path | str, *, policy: Policy | None = None)
             f"{nearest(name, found)}"
         )
     return read_monitor(found[name], policy=policy)
+
+
+def monitor_names(folder: Path | str) -> list[str]:
+    """The names of the files in a folder; MonitorError when the folder is not there."""
+    return sorted(path.stem for path in _folder(folder).glob("*.yaml"))
 
 
 def _folder(folder: Path | str) -> Path:
@@ -340,13 +345,11 @@ def _is_count(value: Any) -> bool:
 
 
 def _schedule(document: Document) -> str:
-    given = document.values.get("schedule") or ""
-    if given and not is_cron(str(given).strip()):
-        document.complain(
-            ("schedule",),
-            f"schedule is a cron line such as '0 6 * * 1' (Mondays at 06:00), not {given!r}.",
-        )
-    return str(given).strip()
+    try:
+        return cron_of(document.values.get("schedule"))
+    except SettingsError as error:
+        document.complain(("schedule",), str(error))
+        return ""
 
 
 def _check_every(document: Document) -> float | None:

@@ -16,6 +16,7 @@ from mondrift.errors import WindowError
 from mondrift.run.plan import Monitor
 from mondrift.run.reference import reference_windows
 from mondrift.run.ticks import first_beat, first_tick, last_beat, last_tick
+from mondrift.store.models import Clock
 from mondrift.store.runs import State, config_hash
 from mondrift.window import Window
 
@@ -38,8 +39,13 @@ class Past:
     checked: bool = False
 
 
-def past_of(frame: pd.DataFrame) -> list[Past]:
-    """What `Store.runs` gives, as `agenda` takes it."""
+def past_of(frame: pd.DataFrame, clock: Clock = "data") -> list[Past]:
+    """What `Store.runs` gives, as `agenda` takes it.
+
+    `clock`: of the model; by the wall's, a run that began before its window was over says nothing.
+    """
+    if clock == "wall":
+        frame = frame[frame["started_at"] >= frame["window_end"]]
     ended = frame["finished_at"].where(frame["finished_at"].notna(), frame["started_at"])
     checked = frame["checked_at"].notna()
     columns = (frame["window_start"], frame["config_hash"], frame["state"], ended, checked)

@@ -91,6 +91,37 @@ def is_cron(line: str) -> bool:
     return (len(line.split()) == 5 or line.startswith("@")) and bool(croniter.is_valid(line))
 
 
+def cron_of(given: object) -> str:
+    """`schedule:` of a monitor's file; "" when it says nothing.
+
+    Raises SettingsError for what is no cron line, or one that never ticks.
+
+    >>> cron_of("0 0 29 2 *")
+    '0 0 29 2 *'
+    >>> cron_of("0 0 30 2 *")
+    Traceback (most recent call last):
+    mondrift.errors.SettingsError: schedule '0 0 30 2 *' never comes: no year has such a day. The
+    third field is the day, the fourth the month.
+    """
+    from croniter import CroniterBadDateError, croniter
+
+    line = str(given or "").strip()
+    if not line:
+        return line
+    if not is_cron(line):
+        raise SettingsError(
+            f"schedule is a cron line such as '0 6 * * 1' (Mondays at 06:00), not {given!r}."
+        )
+    try:
+        croniter(line, _EPOCH).get_next()
+    except CroniterBadDateError:
+        raise SettingsError(
+            f"schedule {line!r} never comes: no year has such a day. The third field is the day, "
+            "the fourth the month."
+        ) from None
+    return line
+
+
 def last_tick(line: str, zone: str, now: datetime) -> datetime:
     """The last tick at or before `now`, in UTC.
 

@@ -142,7 +142,7 @@ class Worker:
         name = monitor.name
         try:
             now = now_of(store, monitor)
-            delay = store.model(monitor.model).label_delay
+            model = store.model(monitor.model)
         except (ServerError, StoreError):
             raise
         except MondriftError as error:  # a model that is not registered yet
@@ -154,7 +154,8 @@ class Worker:
             self._agendas[name] = Agenda()
             return
         rules = self._rules(monitor)
-        past = past_of(store.primary.runs(monitor=name, last=rules.windows * REVISIONS))
+        known = store.primary.runs(monitor=name, last=rules.windows * REVISIONS)
+        past, delay = past_of(known, model.clock), model.label_delay
         runs, done = self._run_notes.of(monitor, delay), self._check_notes.of(monitor, delay)
         plan, wall = replace(monitor, catch_up=rules), store.now()
         self._agendas[name] = agenda(plan, now, past, wall=wall, memory=runs)

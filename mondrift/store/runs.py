@@ -130,9 +130,13 @@ def begin(db: Database, model: Model, wanted: Wanted, *, force: bool) -> Run:
         if latest is not None and latest.state == "started":
             latest = _fail(connection, latest, "the process was killed before the check was stored")
         done = latest is not None and latest.state in ("checked", "finished")
-        if latest is not None and done and not force and not _more(latest, seen):
-            return latest
         now = db.clock()
+        if (
+            latest is not None
+            and done
+            and not (force or _was_early(latest, model, now) or _more(latest, seen))
+        ):
+            return latest
         row = {
             "run_id": ids.make(np.array([to_microseconds(now, "the clock")]))[0].decode(),
             "monitor": wanted.monitor,
@@ -160,7 +164,8 @@ def has_news(db: Database, model: Model, wanted: Wanted, *, report: bool) -> boo
         done = ("finished",) if report else ("checked", "finished")
         if latest is None or latest.state not in done:
             return True
-        return _more(latest, _seen(connection, model, wanted))
+        early = _was_early(latest, model, db.clock())
+        return early or _more(latest, _seen(connection, model, wanted))
 
 
 def get(db: Database, run_id: str) -> Run:
@@ -261,6 +266,11 @@ def _more(run: Run, seen: _Seen) -> bool:
     """Whether there is something new to see; fewer rows are retention's doing, and no news."""
     before = seen.reference if run.reference_watermark is None else run.reference_watermark
     return seen.rows > run.rows or seen.labels > run.labels or seen.reference > before
+
+
+def _was_early(run: Run, model: Model, now: datetime) -> bool:
+    """Whether the window is over, and was not when the run began."""
+    return model.clock == "wall" and run.started_at < run.window_end <= now
 
 
 def _latest(

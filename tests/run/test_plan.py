@@ -129,6 +129,7 @@ alerts:
         (SMALL + "model: other\n", "6: model is given twice."),
         (SMALL.replace("2024-01-01", "22.4.2024"), "5: window.start: '22.4.2024' is no day"),
         (SMALL + "  end: 2023-01-01\n", "6: window.end 2023-01-01 is not after window.start"),
+        (SMALL + "schedule: 0 0 30 2 *\n", "6: schedule '0 0 30 2 *' never comes: no year has"),
         ("model: x\n", "1: window is missing: give length, zone and start."),
         ("model: x\nwindow:\n  length: 1D\n", "2: window.start is missing"),
         ("model: x\nwindow: weekly\n", "2: window is a mapping of names to values, not 'weekly'."),

@@ -15,6 +15,7 @@ from mondrift import Comparison, Schema, Verdict, Window, compare, embedded, jud
 from mondrift.alert import Alert
 from mondrift.errors import ModelError, StoreError, WindowError
 from mondrift.incident import Incident
+from mondrift.run.schedule import past_of
 from mondrift.store import Message, Run, Store
 from mondrift.store.outbox import ATTEMPTS
 from mondrift.store.runs import config_hash
@@ -171,6 +172,22 @@ def test_new_rows_late_labels_and_force_make_the_next_revision(store: Store) -> 
     assert store.history("flights")["revision"].unique().tolist() == [4]
     assert len(store.runs(monitor="weekly")) == 4
     assert len(store.runs(model_id="flights", last=2)) == 2
+
+
+def test_a_window_that_was_looked_at_before_its_end_is_looked_at_once_more_after_it(
+    store: Store, clock: Clock
+) -> None:
+    clock.moment = START + DAY / 2
+    early = _begin(store)
+    store.save_check(early, *_check(store))
+    assert not _begin(store).fresh
+    clock.moment = START + DAY
+    again = _begin(store)
+    assert (again.revision, again.fresh) == (2, True)
+    store.save_check(again, *_check(store))
+    assert not _begin(store).fresh
+    known = store.runs(monitor="weekly")
+    assert [len(past_of(known, of)) for of in ("wall", "data")] == [1, 2]
 
 
 def test_a_run_whose_process_died_is_failed_and_begun_again(store: Store) -> None:
