@@ -166,12 +166,11 @@ def _checked(store: Store, monitor: Monitor) -> frozenset[datetime]:
 
 
 def tell(week: demo.Week, outcome: Outcome, briefing: Briefing, say: Say) -> None:
-    """What was found in one week, in plain words, and where it is told."""
+    """What was found in one week, in plain words, and where the rest of it is told."""
     say("")
     say(f"  {week.name}: {briefing.headline}.")
     for line in briefing.ranked[:1]:
-        for part in f"{line.severity}: {line.text}".splitlines():
-            say(fill_lines(part))
+        say(fill_lines(f"{line.severity}: {line.text.splitlines()[0]}"))
     say(f"     {outcome.page}")
 
 
@@ -201,8 +200,9 @@ def _weight(alert: Mapping[str, Any], event: str) -> tuple[bool, bool, int]:
 
 
 def fill_lines(text: str) -> str:
-    """A paragraph, indented, for a terminal."""
-    return textwrap.fill(text, 100, initial_indent=_INDENT, subsequent_indent=_INDENT,
+    """A paragraph, indented, for a terminal; no line begins with a percent sign."""
+    words = text.replace(" %", "\N{NO-BREAK SPACE}%")
+    return textwrap.fill(words, 100, initial_indent=_INDENT, subsequent_indent=_INDENT,
                          break_long_words=False, break_on_hyphens=False)  # fmt: skip
 
 
