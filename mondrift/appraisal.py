@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -21,6 +21,7 @@ from mondrift.comparison import Comparison
 from mondrift.diagnosis import FLAGGED, measurement
 from mondrift.exhibits import View
 from mondrift.measurement import Measurement
+from mondrift.policy import STATUSES
 from mondrift.why import since_told, split_told
 
 if TYPE_CHECKING:
@@ -78,7 +79,12 @@ class Appraisal(View):
         """The answer to "does the model still work?"."""
         briefing = self.briefing
         trend = self._history(self.metric)
-        return answer(briefing.verdict, briefing.diagnosis, trend)
+        found = answer(briefing.verdict, briefing.diagnosis, trend)
+        whole = briefing.verdict.status
+        if whole not in FLAGGED or STATUSES.index(whole) <= STATUSES.index(found.status):
+            return found
+        beside = f"Beside this: the check as a whole says {whole}. {briefing.headline}."
+        return replace(found, reasons=(*found.reasons, beside))
 
     def trend(self, metric: str = "") -> Exhibit:
         """A metric (the leading one) over windows: reference, thresholds, since when."""

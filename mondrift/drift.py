@@ -167,7 +167,7 @@ def _told(worst: Measurement) -> str:
 def _judge_column(
     worst: Measurement, adjusted: float, by: ByMeasure, level: float, policy: Policy
 ) -> tuple[Status, str]:
-    size, sure = _told(worst), f"adjusted p = {adjusted:.2g}"
+    size, sure = _told(worst), f"adjusted p {_pvalue(adjusted)}"
     few = too_small(worst, policy)
     if few:
         return "inconclusive", few
@@ -284,3 +284,8 @@ def _classic(
             )
         )  # fmt: skip
     return findings
+
+
+def _pvalue(pvalue: float) -> str:
+    """Two digits of it, and no more of what is surely not chance: "= 0.36", "< 0.0001"."""
+    return "< 0.0001" if pvalue < 1e-4 else f"= {pvalue:.2g}"

@@ -21,6 +21,7 @@ from mondrift.measurement import Measurement
 from mondrift.metrics import METRICS
 from mondrift.performance import DECISIVE, positive_of
 from mondrift.policy import Policy
+from mondrift.quality import QUALITY
 from mondrift.since import SINCE
 from mondrift.split import CONCEPT, COVARIATE
 from mondrift.verdict import Verdict
@@ -208,7 +209,10 @@ def quality(verdict: Verdict) -> View:
     if not found:
         return View((Text(f"{len(checks)} checks of missing, unseen, infinite and unreadable "
                           "values: no material change."),))  # fmt: skip
-    lines = [(f.column, f.check, Status(f.status), _plain(f.statistic), f.reason) for f in found]
+    lines = [
+        (f.column, QUALITY.get(f.check, f.check), Status(f.status), _plain(f.statistic), f.reason)
+        for f in found
+    ]
     names = ("column", "check", "status", "change", "reason")
     note = f"{len(checks) - len(found)} other checks show no material change."
     return View((Table(names, tuple(lines), "What changed in the values", note),))

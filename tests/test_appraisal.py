@@ -71,7 +71,7 @@ def test_drift_without_harm_is_a_yes() -> None:
     answer = told(SEPTEMBER).answer
     assert answer.status == "ok"
     assert answer.title == "Yes: accuracy is 87.6 %, 79.4 % in the reference."
-    assert answer.reasons == ("What to do: nothing.",)
+    assert answer.reasons[0] == "What to do: nothing."
     assert words(told(SEPTEMBER).since()).startswith("On the whole the model did not become worse")
     assert told(SEPTEMBER).why() == []
 
@@ -128,6 +128,13 @@ def test_a_smaller_part_is_not_blamed_because_the_larger_one_is_unsure() -> None
     (why,) = [each for each in appraisal.answer.reasons if each.startswith("Why: ")]
     assert why == "Why: it is not clear whether other inputs or other outcomes did it."
     assert words(appraisal.why()[0]).startswith("It is not clear what did it")
+
+
+def test_a_page_that_says_yes_tells_that_the_check_as_a_whole_does_not() -> None:
+    september, april = told(SEPTEMBER).answer, told(APRIL).answer
+    assert september.status != "alarm"
+    assert september.reasons[-1].startswith("Beside this: the check as a whole says alarm. Weather")
+    assert not any(each.startswith("Beside this") for each in april.reasons)
 
 
 def test_a_part_that_is_not_known_gives_its_reason_instead_of_a_chart() -> None:

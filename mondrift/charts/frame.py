@@ -179,7 +179,8 @@ def _clearance(rows: pd.DataFrame, at: float) -> float:
     values = rows[names].astype("float64")
     between = (values.min(axis=1) <= at) & (at <= values.max(axis=1))
     apart = (values - at).abs().min(axis=1).mask(between, 0.0)
-    return float(apart.min()) if apart.notna().any() else float("inf")
+    crossed = values["statistic"].min() < at < values["statistic"].max()  # by the line between
+    return 0.0 if crossed else float(apart.min()) if apart.notna().any() else float("inf")
 
 
 def word(base: alt.Chart, colour: str, end: str, **look: Any) -> list[alt.Chart]:

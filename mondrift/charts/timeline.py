@@ -80,6 +80,10 @@ def _names(rows: pd.DataFrame) -> list[alt.Chart]:
     if known["column"].nunique() < 2:
         return []
     last = known[known["window_start"] == known["window_start"].max()]
+    if last["status"].notna().any():
+        last = last[last["status"].isin([theme.WORDS["warning"], theme.WORDS["alarm"]])]
+    if last.empty:
+        return []
     gap = float(known["statistic"].max()) * 16 / HEIGHT
     shown: list[dict[str, object]] = []
     for _, row in last.sort_values("statistic", ascending=False, kind="stable").iterrows():

@@ -295,7 +295,7 @@ def _judged(
     if outcome == "worse":
         reason = (
             f"{words.thing} {words.verb} by {size} {moved}, at least "
-            f"{100 * limits.lower:.1f}{words.percent} with {100 * level:g} % confidence"
+            f"{100 * limits.lower:.1f}{words.percent} with {100 * level:.4g} % confidence"
         )
     else:
         by = f"{size} {words.worse if change > 0 else words.better} {moved}"

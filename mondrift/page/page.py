@@ -41,6 +41,8 @@ LONG = 24
 """A cell of more characters is words: it may wrap."""
 STACKED = 200
 """Tables of at most so many rows are stacked on a phone: the labels for it cost bytes."""
+WIDE = 6
+"""So many columns do not stand beside each other on a phone."""
 BULLET = "• "
 _PERCENT = re.compile(r"(?<=\d) %")
 
@@ -220,10 +222,9 @@ def _tight(value: object) -> object:
 
 
 def _stacks(section: Table) -> bool:
-    """Whether a phone shows each row as a paragraph: the last column is words, not numbers."""
-    return len(section.rows) <= STACKED and any(
-        isinstance(row[-1], str) and len(row[-1]) > LONG for row in section.rows
-    )
+    """Whether a phone shows each row as a paragraph: it ends in words, or is wider than a phone."""
+    wordy = any(isinstance(row[-1], str) and len(row[-1]) > LONG for row in section.rows)
+    return len(section.rows) <= STACKED and (wordy or len(section.columns) >= WIDE)
 
 
 @cache

@@ -195,7 +195,7 @@ def test_thresholds_are_rules_in_the_colour_of_their_status() -> None:
 
 
 def test_the_highest_lines_are_named_unless_their_names_would_touch() -> None:
-    frame = history(["a", "b", "c"])
+    frame = history(["a", "b", "c"]).drop(columns="status")
     frame["statistic"] *= frame["column"].map({"a": 10.0, "b": 9.99, "c": 1.0})
     named = [row["column"] for row in data_of(charts.timeline(frame).to_dict()) if len(row) == 2]
     assert named == ["a", "c"]
