@@ -17,6 +17,14 @@ from tests.rings import ROOT
 
 pytestmark = pytest.mark.notebooks
 
+# pytest with nbval, which loads nbformat.
+NBVAL = """\
+import pytest, sys
+from mondrift.lean import lean_imports
+with lean_imports():
+    code = pytest.main(sys.argv[1:])
+sys.exit(code)
+"""
 NOTEBOOK = ROOT / "notebooks" / "getting_started.ipynb"
 
 
@@ -24,9 +32,9 @@ def test_it_runs_from_the_first_cell_to_the_last(tmp_path: Path) -> None:
     pytest.importorskip("nbval")
     shutil.copy(NOTEBOOK, tmp_path)
     (tmp_path / "pytest.ini").write_text("[pytest]\n")  # our own options are not for notebooks
-    command = ["-m", "pytest", "-q", "--nbval-lax", "--nbval-current-env", NOTEBOOK.name]
+    command = ["-q", "--nbval-lax", "--nbval-current-env", NOTEBOOK.name, "-p", "no:cacheprovider"]
     done = subprocess.run(
-        [sys.executable, *command, "-p", "no:cacheprovider"],
+        [sys.executable, "-c", NBVAL, *command],
         cwd=tmp_path, capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

@@ -13,7 +13,7 @@ import os
 import resource
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from multiprocessing.context import ForkServerProcess
@@ -177,29 +177,32 @@ class World:
 
     @contextlib.contextmanager
     def held_at(self, stage: Stage, trial: Trial) -> Iterator[ForkServerProcess]:
-        """A process that runs the trial and has come to a stage; afterwards nothing holds it."""
+        """A process that runs the trial and has come to a stage; afterwards nothing holds it.
+
+        For "written", an instant before the page got its name, see `unpublish`.
+        """
+        reached = "published" if stage == "written" else stage
+        with contextlib.closing(self.walk(trial)) as stages:
+            yield next(running for name, running in stages if name == reached)
+
+    def walk(self, trial: Trial) -> Generator[tuple[Stage, ForkServerProcess]]:
+        """A process that runs the trial, held at one stage after the other."""
         with contextlib.ExitStack() as held:
-            if stage == "started":
-                held.enter_context(self._locked("drift_results"))
-            if stage in ("written", "published"):
-                held.enter_context(self._archive_locked())
-            running = self.start(trial)
             held.callback(trial.go)
-            if stage == "started":
+            with self._locked("drift_results"):
+                running = self.start(trial)
                 until(lambda: self._states(trial) == ["started"] and trial.drafts(), "run")
-            else:
-                until(lambda: trial.kernels, "kernel")
-            if stage == "writing":
-                held.enter_context(self._locked("alerts"))
-            if stage not in ("started", "notebook"):
+                yield "started", running
+            until(lambda: trial.kernels, "kernel")
+            yield "notebook", running
+            draft = f"{trial.monitor.name}/.*/notebook.ipynb"
+            with self._locked("alerts"):
                 trial.go()
-            if stage == "writing":
-                until(
-                    lambda: [*trial.reports.glob(f"{trial.monitor.name}/.*/notebook.ipynb")], "file"
-                )
-            elif stage in ("written", "published"):
-                until(trial.pages, "page")
-            yield running
+                until(lambda: [*trial.reports.glob(draft)], "file")
+                yield "writing", running
+                held.enter_context(self._archive_locked())
+            until(trial.pages, "page")
+            yield "published", running
 
     def _states(self, trial: Trial) -> list[str]:
         return list(self.store.runs(monitor=trial.monitor.name)["state"])

@@ -24,12 +24,13 @@ from mondrift.store import Store
 from tests.run.notebooks import made, save
 
 NUMBERS = count()
-# A run stays in the middle of its notebook until the file `go` is there.
+# A run stays in the middle of its notebook until the file `go` is there, and takes it away.
 SLOW = """\
 import pathlib, time
-pathlib.Path("begun").touch()
+with open("begun", "a") as file: print("begun", file=file)
 while not pathlib.Path("go").exists():
     time.sleep(0.1)
+pathlib.Path("go").unlink()
 """
 FILE = """\
 model: {model}
@@ -88,6 +89,12 @@ def until(look: Callable[[], Any], seconds: float = 120.0) -> Any:
 
 
 MONDRIFT = (sys.executable, "-P", "-m", "mondrift.cli")
+
+
+def begun(folder: Path) -> int:
+    """How many notebooks have begun."""
+    path = folder / "begun"
+    return len(path.read_text().split()) if path.exists() else 0
 
 
 def environ(folder: Path, store_url: str, redis_url: str | None) -> dict[str, str]:

@@ -6,6 +6,7 @@ import fcntl
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,16 @@ from mondrift.run.notebook import Execution, _sweep, execute, read_notebook
 from tests.run.notebooks import made
 
 pytestmark = pytest.mark.notebooks
+
+
+@dataclass(frozen=True)
+class Healthy:
+    """A notebook that was executed; what was told meanwhile; whether the given one is as it was."""
+
+    execution: Execution
+    folder: Path
+    said: list[str]
+    untouched: bool
 
 
 def run(tmp_path: Path, *sources: str, **options: Any) -> Execution:
@@ -37,21 +48,48 @@ def shown(execution: Execution) -> list[str]:
     ]
 
 
-def test_values_arrive_as_they_are_in_the_folder_with_the_environment(tmp_path: Path) -> None:
-    execution = run(
-        tmp_path, "x", "import os; os.path.basename(os.getcwd())", "os.environ['ONLY_HERE']",
-        values={"x": "007"}, environment={"ONLY_HERE": "yes"},
+@pytest.fixture(scope="module")
+def healthy(tmp_path_factory: pytest.TempPathFactory) -> Healthy:
+    """One notebook that comes to its end, with all that it is given."""
+    folder, given, said = tmp_path_factory.mktemp("folder"), _given(), []
+    kept = given.copy()
+    execution = execute(
+        given, {"x": "007"}, folder=folder, environment={"ONLY_HERE": "yes"}, progress=said.append,
+        limits=Limits(memory=400 * 2**20),
     )  # fmt: skip
-    assert execution.error == ""
-    assert shown(execution) == ["'007'", repr(tmp_path.name), "'yes'"]
+    return Healthy(execution, folder, said, untouched=given == kept)
+
+
+def _given() -> Any:
+    return made(
+        "x", "import os; os.path.basename(os.getcwd())", "os.environ['ONLY_HERE']",
+        "os.environ['IPYTHONDIR']", "import numpy; reserved = numpy.empty(2**30); 'reserved'",
+        parameters='x: str = ""  # a text',
+    )  # fmt: skip
+
+
+def test_values_arrive_as_they_are_in_the_folder_with_the_environment(healthy: Healthy) -> None:
+    assert healthy.execution.error == ""
+    assert shown(healthy.execution)[:3] == ["'007'", repr(healthy.folder.name), "'yes'"]
     assert "ONLY_HERE" not in os.environ
 
 
-def test_the_given_notebook_is_left_alone(tmp_path: Path) -> None:
-    notebook = made("1 + 1")
-    before = notebook.copy()
-    execute(notebook, {"run_id": "a"}, folder=tmp_path)
-    assert notebook == before
+def test_the_given_notebook_is_left_alone(healthy: Healthy) -> None:
+    assert healthy.untouched
+
+
+def test_progress_is_told_cell_by_cell(healthy: Healthy) -> None:
+    assert healthy.said == [
+        f"step {i} of 7" for i in range(1, 8)
+    ]  # the given parameters have a cell
+
+
+def test_no_folder_of_a_kernel_is_left_behind(healthy: Healthy) -> None:
+    assert not Path(shown(healthy.execution)[3].strip("'")).exists()
+
+
+def test_a_kernel_that_reserves_memory_and_does_not_use_it_is_left_alone(healthy: Healthy) -> None:
+    assert shown(healthy.execution)[4] == "'reserved'"
 
 
 def test_nothing_of_the_machine_stays_in_the_file(tmp_path: Path) -> None:
@@ -66,12 +104,6 @@ def test_nothing_of_the_machine_stays_in_the_file(tmp_path: Path) -> None:
         assert part not in text
 
 
-def test_progress_is_told_cell_by_cell(tmp_path: Path) -> None:
-    said: list[str] = []
-    run(tmp_path, "1", "2", progress=said.append)
-    assert said == ["step 1 of 3", "step 2 of 3", "step 3 of 3"]
-
-
 def test_a_failing_cell_is_told_and_the_rest_not_run(tmp_path: Path) -> None:
     execution = run(tmp_path, "1 / 0", "'after'")
     assert execution.error == "ZeroDivisionError: division by zero"
@@ -82,7 +114,7 @@ def test_a_failing_cell_is_told_and_the_rest_not_run(tmp_path: Path) -> None:
     ("source", "limits", "reason"),
     [
         ("import time; time.sleep(60)", Limits(cell=1), "The step took longer than 1 s"),
-        ("import time; time.sleep(60)", Limits(run=3), "The run took longer than 3 s"),
+        ("import time; time.sleep(60)", Limits(run=1), "The run took longer than 1 s"),
         ("import os; os.kill(os.getpid(), 9)", Limits(), "The kernel was killed or crashed"),
     ],
 )
@@ -99,12 +131,14 @@ def test_what_is_ended_or_dies_is_marked_in_its_cell(
     assert reason in page
 
 
-@pytest.mark.parametrize("where", ["x = greedy(); x[:9]", "import multiprocessing, time\n"
-    "started = multiprocessing.get_context('fork').Process(target=greedy); started.start()\n"
-    "started.join()"])  # fmt: skip
-def test_a_kernel_that_takes_too_much_memory_is_ended_with_what_it_started(
-    tmp_path: Path, where: str
+def test_a_kernel_is_ended_with_a_process_that_it_started_and_that_takes_too_much_memory(
+    tmp_path: Path,
 ) -> None:
+    where = (
+        "import multiprocessing, time\n"
+        "started = multiprocessing.get_context('fork').Process(target=greedy); started.start()\n"
+        "started.join()"
+    )
     greedy = """\
 def greedy():
     import os, pathlib, time
@@ -134,12 +168,6 @@ def ends(pid: int) -> None:
     raise AssertionError(f"process {pid} lives on")
 
 
-def test_a_kernel_that_reserves_memory_and_does_not_use_it_is_left_alone(tmp_path: Path) -> None:
-    reserves = "import numpy; x = numpy.empty(2**30); 'reserved'"
-    execution = run(tmp_path, reserves, limits=Limits(memory=400 * 2**20))
-    assert (execution.error, shown(execution)) == ("", ["'reserved'"])
-
-
 def test_runs_beside_each_other_do_not_meet(tmp_path: Path) -> None:
     source = "import os, time; time.sleep(1); (x, os.getpid())"
     with ThreadPoolExecutor(2) as pool:
@@ -147,11 +175,6 @@ def test_runs_beside_each_other_do_not_meet(tmp_path: Path) -> None:
     texts = [shown(each)[0] for each in both]
     assert [text[:4] for text in texts] == ["('a'", "('b'"]
     assert texts[0][4:] != texts[1][4:]
-
-
-def test_no_folder_of_a_kernel_is_left_behind(tmp_path: Path) -> None:
-    execution = run(tmp_path, "import os; os.environ['IPYTHONDIR']")
-    assert not Path(shown(execution)[0].strip("'")).exists()
 
 
 def test_the_folder_of_a_run_that_was_killed_is_taken_away_by_the_next(tmp_path: Path) -> None:

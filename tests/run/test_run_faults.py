@@ -39,7 +39,7 @@ DEATHS = [
     ("started", "postmaster", 1, 2, 1),
     ("notebook", "runner", None, 2, 2),
     ("notebook", "kernel", 1, 2, 2),
-    ("notebook", "valkey", 0, 1, 1),
+    ("writing", "runner", None, 2, 2),
     ("writing", "postmaster", 1, 2, 2),
     ("written", "runner", None, 1, 1),
     ("published", "runner", None, 1, 1),
@@ -61,15 +61,29 @@ def test_after_a_death_the_next_run_succeeds_and_everything_agrees(
     if stage == "written":
         world.unpublish(trial)
     world.attach()
+    name = trial.monitor.name
+    assert "finished" not in set(world.store.runs(monitor=name)["state"])  # the page goes first
     outcome = trial.run(world.store)
     assert outcome.error == ""
-    assert len(world.store.runs(monitor=trial.monitor.name)) == runs
+    assert len(world.store.runs(monitor=name)) == runs
     assert len(trial.kernels) == executed
     assert outcome.page.exists()
-    agree(world.store, trial.reports, trial.monitor.name)
-    assert messages(world.store, trial.monitor.name) == 1
+    agree(world.store, trial.reports, name)
+    assert messages(world.store, name) == 1
     again = trial.run(world.store)
     assert (again.fresh, again.page) == (False, outcome.page)
+
+
+def test_a_run_does_not_mind_that_valkey_dies_at_each_of_its_stages(world: World) -> None:
+    trial = world.trial("uncached")
+    for _, running in world.walk(trial):
+        world.kill("valkey", running, trial)
+        world.attach()
+    running.join(120)
+    assert running.exitcode == 0
+    assert len(world.store.runs(monitor="uncached")) == len(trial.kernels) == 1
+    agree(world.store, trial.reports, "uncached")
+    assert messages(world.store, "uncached") == 1
 
 
 def test_a_run_that_was_killed_is_told_on_a_page_of_its_own(world: World) -> None:

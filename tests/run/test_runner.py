@@ -86,6 +86,8 @@ def test_a_run_leaves_four_files_and_a_finished_record(
     outcome = done(store, monitor, workspace)
     run = store.run(outcome.checked.run.run_id)
     assert (outcome.error, outcome.fresh, run.state) == ("", True, "finished")
+    (accuracy,) = (each for each in outcome.verdict.findings if each.check == "accuracy")
+    assert accuracy.status == "inconclusive"  # there are no labels yet
     assert run.report == f"{monitor.name}/{run.run_id}/report.html"
     folder = outcome.page.parent
     assert sorted(path.name for path in folder.iterdir()) == [
@@ -100,12 +102,15 @@ def test_a_run_leaves_four_files_and_a_finished_record(
     )
 
 
-def test_the_same_again_is_a_no_op_and_late_labels_the_next_revision(
+def test_the_same_again_is_a_no_op_a_lost_page_made_again_and_late_labels_the_next_revision(
     store: Store, monitor: Monitor, workspace: Workspace
 ) -> None:
     first = done(store, monitor, workspace)
     again = done(store, monitor, workspace)
     assert (again.fresh, again.page) == (False, first.page)
+    first.page.unlink()
+    mended = done(store, monitor, workspace)
+    assert (mended.fresh, mended.page) == (True, first.page)
     labelled(store, monitor.model, 1)
     later = done(store, monitor, workspace)
     assert later.checked.run.revision == 2
@@ -113,27 +118,13 @@ def test_the_same_again_is_a_no_op_and_late_labels_the_next_revision(
     assert later.page.exists()
 
 
-def test_a_page_that_was_deleted_is_made_again_under_its_id(
-    store: Store, monitor: Monitor, workspace: Workspace
-) -> None:
-    first = done(store, monitor, workspace)
-    first.page.unlink()
-    again = done(store, monitor, workspace)
-    assert (again.fresh, again.page) == (True, first.page)
-    assert first.page.exists()
-
-
-def test_a_window_without_labels_and_one_without_rows_are_reported(
+def test_a_window_without_rows_is_reported(
     store: Store, monitor: Monitor, workspace: Workspace
 ) -> None:
     options = Options(environ={})
     outcome = run_window(store, monitor, monitor.window("2024-01-05"), workspace, options)
     assert outcome.error == ""
     assert outcome.verdict.status == "inconclusive"
-    accuracy = [
-        f for f in done(store, monitor, workspace).verdict.findings if f.check == "accuracy"
-    ]
-    assert [f.status for f in accuracy] == ["inconclusive"]
 
 
 def test_a_failing_notebook_leaves_a_page_and_a_failed_run_and_then_a_revision(
@@ -273,16 +264,3 @@ def test_what_is_wrong_before_anything_begins_writes_nothing(
         monitor.window("2023-12-31")
     assert not workspace.reports.exists()
     assert store.runs(monitor=monitor.name).empty
-
-
-def test_a_run_that_died_in_its_notebook_is_told_and_goes_on(
-    store: Store, monitor: Monitor, workspace: Workspace
-) -> None:
-    first = done(store, monitor, workspace)
-    record = Archive(workspace.reports).records()[0]
-    dead = first.page.parent.parent / ".0000"
-    dead.mkdir()
-    (dead / "run.json").write_text(replace(record, run_id="0000", state="started").to_json())
-    done(store, monitor, workspace)
-    assert "ended in the middle" in (dead.parent / "0000" / "report.html").read_text()
-    assert not dead.exists()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +18,7 @@ from mondrift.store import Store
 from tests.run.notebooks import made, save
 from tests.run.scheduled import (
     FILE,
+    begun,
     history,
     prepared,
     runs_of,
@@ -106,57 +106,41 @@ def test_a_dead_kernel_a_full_disk_and_too_much_memory_leave_the_other_runs_alon
     }  # fmt: skip
 
 
-def test_runs_of_a_scheduler_that_is_killed_go_on_and_the_next_one_runs_none_of_them_again(
+def test_a_run_outlives_a_scheduler_asleep_or_killed_and_one_that_was_stopped_is_taken_up_again(
     store: Store, database_url: str, servers: embedded.Servers, model: str, tmp_path: Path
 ) -> None:
+    """As a laptop sleeps, a scheduler dies, and systemd stops a service: SIGTERM to all of it."""
     folder = prepared(tmp_path, model)
-    with schedulers(1, folder, database_url, servers.redis_url) as (first,):
-        until((folder / "begun").exists)
-        (run,) = runs_of(first)
-        first.kill()
-        first.wait()
-        with schedulers(1, folder, database_url, servers.redis_url) as (second,):
-            until(lambda: (beat := read_heartbeat(folder / "home")) and beat.pid == second.pid)
-            assert (run.is_running(), runs_of(second)) == (True, [])
-            (folder / "go").touch()
-            until(lambda: states(store, model)[("03", "finished")])
-            second.send_signal(signal.SIGTERM)
-            assert second.wait(timeout=120) == 0
-    assert states(store, model) == {("02", "finished"): 1, ("03", "finished"): 1}
-    assert pages(folder, model) == set(store.runs(monitor=model).run_id)
-
-
-def test_all_processes_asleep_and_then_stopped_at_once_leave_nothing_behind_and_nothing_twice(
-    store: Store, database_url: str, servers: embedded.Servers, model: str, tmp_path: Path
-) -> None:
-    """As a laptop sleeps, and as systemd stops a service: SIGTERM to each of its processes."""
-    folder = prepared(tmp_path, model)
-    with schedulers(1, folder, database_url, servers.redis_url) as (first,):
-        until((folder / "begun").exists)
+    home, redis_url = folder / "home", servers.redis_url
+    with schedulers(1, folder, database_url, redis_url) as (first,):
+        until(lambda: begun(folder))
         asleep = tree(first)
         assert len(asleep) >= 3  # scheduler, run, kernel
         for each in asleep:
             each.suspend()
-        until(
-            lambda: (
-                (beat := read_heartbeat(folder / "home")) and health(beat, store.now()) == "silent"
-            )
-        )
+        until(lambda: (beat := read_heartbeat(home)) and health(beat, store.now()) == "silent")
         for each in asleep:
             each.resume()
-        until(lambda: health(read_heartbeat(folder / "home"), store.now()) == "runs")
+        until(lambda: health(read_heartbeat(home), store.now()) == "runs")
         assert states(store, model) == {("02", "checked"): 1}
-        for each in tree(first):
+        (run,) = runs_of(first)
+        first.kill()
+    with schedulers(1, folder, database_url, redis_url) as (second,):
+        until(lambda: (beat := read_heartbeat(home)) and beat.pid == second.pid)
+        assert (run.is_running(), runs_of(second)) == (True, [])
+        (folder / "go").touch()
+        until(lambda: begun(folder) == 2)
+        assert states(store, model) == {("02", "finished"): 1, ("03", "checked"): 1}
+        stopped = tree(second)
+        for each in stopped:
             each.terminate()
-        first.wait(timeout=120)
-        assert psutil.wait_procs(asleep, timeout=30)[1] == []
-    assert states(store, model)[("02", "finished")] == 0  # a page, if there is one, says so
+        second.wait(timeout=120)
+        assert psutil.wait_procs(stopped, timeout=30)[1] == []
+    ends = {("02", "finished"): 1, ("03", "stopped"): 1}
+    assert states(store, model) == ends
     (folder / "go").touch()
-    with schedulers(1, folder, database_url, servers.redis_url, "--once") as (second,):
-        assert second.wait(timeout=120) == 0
-    ends = states(store, model)
-    assert ends[("02", "stopped")] == 1
-    assert (ends[("02", "finished")], ends[("03", "finished")]) == (1, 1)
-    assert pages(folder, model) >= set(
-        store.runs(monitor=model).query("state == 'finished'").run_id
-    )
+    with schedulers(1, folder, database_url, redis_url, "--once") as (third,):
+        assert third.wait(timeout=120) == 0
+    assert states(store, model) == {**ends, ("03", "finished"): 1}
+    assert begun(folder) == 3
+    assert pages(folder, model) == set(store.runs(monitor=model).run_id)
