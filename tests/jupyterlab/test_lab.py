@@ -101,7 +101,7 @@ def test_the_performance_report_runs_and_draws_and_writes_nothing(
     assert errors(cells) == []
     assert sum(charts(cells).values()) >= 7
     draw_all(lab, cells)
-    assert "No: accuracy fell by 15.9 points, to 63.4 %." in banner(lab, cells, "appraise")
+    assert "No: accuracy fell by 15.9 points, to 63.4\xa0%." in banner(lab, cells, "appraise")
     assert fingerprint(database_url) == before
 
 
