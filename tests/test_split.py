@@ -131,7 +131,7 @@ def test_windows_without_labels_and_models_without_inputs_say_so() -> None:
     unlabelled = rows.assign(label=pd.array([pd.NA] * 400, dtype="Int64"))
     found = md.explain(rows, unlabelled, schema=SEA)
     assert found.why.reason == "no labelled rows in the current window"
-    assert "cannot be told" in repr(found)
+    assert "is not known: no labelled rows in the current window" in repr(found)
     bare = md.explain(rows[["guess", "label"]], rows[["guess", "label"]], schema=SEA)
     assert bare.why.reason == "no inputs to compare"
 
