@@ -127,7 +127,7 @@ def test_monitors_are_listed_shown_and_checked(folder: Path) -> None:
     lay_out(folder)
     listed = json.loads(call("monitors", "list", "--json").output)
     assert "flights_weekly" in [each["monitor"] for each in listed]
-    assert "monitors are in order: " in call("monitors", "check").output
+    assert "in order: " in call("monitors", "check").output
     assert "zone: America/New_York" in call("monitors", "show", "flights_weekly").output
 
 

@@ -40,10 +40,10 @@ def gone(*options: str) -> list[str]:
 def test_prune_says_what_would_go_and_then_does_it(archive: Archive) -> None:
     told = call("archive", "prune", "--dry-run").output
     assert "weekly  a  ok  a" in told
-    assert "1 reports would go" in told
+    assert "reports that would go: 1," in told
     assert gone("--json", "--dry-run") == ["a"]
-    assert "1 reports gone" in call("archive", "prune").output
-    assert "0 reports gone" in call("archive", "prune", "weekly").output
+    assert "reports gone: 1," in call("archive", "prune").output
+    assert "reports gone: 0," in call("archive", "prune", "weekly").output
     assert call("archive", "index").output.strip() == "reports/index.html"
 
 

@@ -73,9 +73,9 @@ def archive_prune(
     for each in gone:
         line = _line(each)
         click.echo(f"{line['monitor']}  {line['window']}  {line['status']}  {line['run_id']}")
-    word = "would go" if dry_run else "gone"
+    word = "reports that would go" if dry_run else "reports gone"
     freed = sum(each.freed for each in gone) / 1e6
-    click.echo(f"{len(gone)} reports {word}, {freed:.1f} MB")
+    click.echo(f"{word}: {len(gone)}, {freed:.1f} MB")
 
 
 @archive.command("compare")

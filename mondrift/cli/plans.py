@@ -65,7 +65,7 @@ def monitors_check() -> None:
         for channel in plan.alerts.channels:
             if channel not in known:
                 click.echo(f"note: {name} tells {channel!r}, for which no address is set", err=True)
-    click.echo(f"{len(found)} monitors are in order: {', '.join(found)}")
+    click.echo(f"in order: {', '.join(found)}")
 
 
 @monitors.command("new")

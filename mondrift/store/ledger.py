@@ -45,8 +45,8 @@ class Ledger:
         revision. Nothing new since the last revision: that one is returned, checked or finished.
         More rows, more labels, also in `reference` (the windows it is measured against), a failure
         or `force`: the next revision begins; and once the window is over, by the wall's clock, when
-        it was not over then. Call it while holding `running(monitor)`: a run that
-        still stands at "started" is then known to be dead.
+        it was not over then. Call it while holding `running(monitor)`: a run that still stands at
+        "started" is then known to be dead.
         """
         wanted = runs.Wanted(monitor, window, config, tuple(reference))
         return runs.begin(self._db, models.get(self._db, model_id), wanted, force=force)

@@ -322,8 +322,7 @@ class Store(Ledger, Truth, Upkeep):
         Every compared column but the target, on the model's own grids; `segments`: its largest
         segments too. None when counts cannot answer: rows are not counted yet (see `fold`), the
         window cuts an hour or a day whose rows are gone, it begins where retention has taken
-        counts, too, or a column had another kind in an older
-        schema version.
+        counts, too, or a column had another kind in an older schema version.
         """
         model = self.model(model_id)
         with self._meter.timed("read counts"):
