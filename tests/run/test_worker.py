@@ -11,6 +11,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from mondrift import embedded
@@ -51,8 +52,10 @@ def test_of_two_schedulers_one_is_killed_in_a_run_and_the_other_catches_up_exact
         (run,) = until(lambda: len(found := runs_of(*both)) == 1 and found)
         (killed,) = (each for each in both if each.pid == run.ppid())
         (survivor,) = (each for each in both if each is not killed)
+        orphans = run.children(recursive=True)
         killed.kill()
         run.kill()
+        assert psutil.wait_procs(orphans, timeout=60)[1] == []  # or its kernel would take `go`
         until(lambda: runs_of(survivor))
         survivor.send_signal(signal.SIGTERM)  # it lets its run end, and starts no other
         (folder / "go").touch()
