@@ -253,11 +253,11 @@ def table(outcomes: Sequence[Outcome], budgets: Mapping[str, float], minutes: fl
     """One line per ring, and the whole, which took so many minutes by the clock.
 
     >>> print(table([Outcome("unit", 7, 0, (), 30.0), Outcome("browser", reason="no test")],
-    ...             {"unit": 1.0, "browser": 1.0}, 0.5))
+    ...             {"unit": 1.5, "browser": 1.5}, 0.5))
     ring          status   passed  failed  skipped  minutes  budget
-    unit          RUN           7       0        0      0.5    1.00
+    unit          RUN           7       0        0     0.50    1.50
     browser       NOT RUN  no test
-    whole         1 of 2        7       0        0      0.5    1.00
+    whole         1 of 2        7       0        0     0.50    1.00
     """
     lines = ["ring          status   passed  failed  skipped  minutes  budget"]
     row = "{:<13} {:<7} {:>7} {:>7} {:>8} {:>8.2f} {:>7.2f}{}"
