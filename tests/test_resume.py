@@ -342,12 +342,12 @@ def test_two_processes_with_the_same_file_store_it_once(
 def test_ctrl_c_says_how_to_go_on(
     shop: Store, model: str, tmp_path: Path, home: Path, database_url: str
 ) -> None:
-    path = written(frame(60_000), tmp_path / "x y.csv")
+    path = written(frame(160_000), tmp_path / "x y.csv")
     with command("log", model, path, "--zone", "UTC", url=database_url, home=home) as process:
         _wait_for_a_piece(home / "ingest", 0, process)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
-    assert "of 60,000 rows are done. To go on: mondrift log" in err
+    assert "of 160,000 rows are done. To go on: mondrift log" in err
     assert "x y.csv' --zone UTC" in err
     assert "Traceback" not in err
