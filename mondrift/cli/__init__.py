@@ -1,9 +1,8 @@
 """The command line: thin doors over the same functions that Python has.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 10 alarm (with --fail-on-alarm), 75 busy: another
-process is at it, try again later. What fails on purpose
-says so in words on stderr; MONDRIFT_DEBUG=1 shows the traceback instead. Everything heavy is
-imported inside the commands, so that `mondrift --help` answers at once.
+What an exit code says is told in docs/commands.md. What fails on purpose says so in words on
+stderr; MONDRIFT_DEBUG=1 shows the traceback instead. Everything heavy is imported inside the
+commands, so that `mondrift --help` answers at once.
 """
 
 from __future__ import annotations

@@ -97,13 +97,16 @@ def _decided(store: Store, monitor: Monitor, window: Window, verdict: Verdict) -
     """The same verdict, with the columns that counts left open measured from their rows.
 
     One column's p-value moves the correction of the others, so that more may be left open then.
+    Where retention has taken the rows, they stay `inconclusive`.
     """
+    if not _left_open(verdict):
+        return verdict
     model = watched(store, monitor)
     counts = _baseline_counts(store, monitor, model)
+    if counts is None or _rows_gone(store, model, window):
+        return verdict
     read: set[str] = set()
     while left := _left_open(verdict) - read:
-        if counts is None or _rows_gone(store, model, window):
-            break
         names = [n for n in model.schema.kinds if n in left or n in model.schema.segments]
         rows, current = _rows_of(store, monitor, model, window, names)
         reference = counted(rows, _layouts(counts), counts) if rows.n else counts

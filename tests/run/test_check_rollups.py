@@ -170,14 +170,19 @@ def test_a_check_says_that_counts_gave_it_and_stores_that(world: World) -> None:
     assert result.verdict.to_dict() == world.store.verdict(result.run).to_dict()
 
 
-def test_where_counts_leave_it_open_rows_decide(store: Store) -> None:
+def far_away(store: Store) -> World:
+    """A world whose grid is fixed far away: all later values of x lie in its first cell."""
     world = World.__new__(World)
     world.store, world.schema, world.model = store, PLAIN, f"counts{next(NUMBERS)}"
     store.register_model(world.model, PLAIN, task="regression", clock="data")
-    # the grid is fixed far away: all later values of x lie in its first cell
     store.log(world.model, day(40, n=1500).assign(x=np.linspace(1e6, 1e6 + 1, 1500)))
     store.register_baseline(world.model, pd.concat([day(i) for i in range(10)]))
     world.monitor = Monitor(world.model, world.model, DAYS)
+    return world
+
+
+def test_where_counts_leave_it_open_rows_decide(store: Store) -> None:
+    world = far_away(store)
     world.log(20, 1.0)
     counted = by_counts(store, world.monitor, world.window(20))
     assert counted is not None
@@ -201,6 +206,18 @@ def test_where_counts_leave_it_open_rows_decide(store: Store) -> None:
     assert set(places) == {
         (e.family, e.segment, e.column, e.measure) for e in counted.comparison.measurements
     }
+
+
+def test_what_counts_leave_open_stays_so_where_rows_are_gone(store: Store) -> None:
+    world = far_away(store)
+    world.log(20, 1.0)
+    world.log(130)  # the model's clock: what is older than 90 days goes
+    store.retention(world.model)
+    in_utc = replace(world.monitor, calendar=Calendar(Length.parse("1D"), "UTC", START))
+    verdict = judge_window(store, in_utc, in_utc.window("2025-01-21"))
+    left = {e.column for e in verdict.findings if e.reason.startswith(UNDECIDED)}
+    assert "x" in left and verdict.comparison.current.n > 0
+    assert {each.detail["from"] for each in verdict.comparison.measurements} == {"counts"}
 
 
 def test_a_window_whose_rows_are_gone_is_counted_whole_or_refused(world: World) -> None:
