@@ -165,7 +165,7 @@ def _why(diagnosis: Diagnosis) -> str:
     found = diagnosis.why
     if found is None or found.inputs is None or found.relation is None:
         told = {
-            "concept drift": "the inputs do not explain it: what the model learned no longer holds",
+            "concept drift": "no input is seen to explain it, which points to concept drift",
             "drift with harm": "it is asked about inputs that the reference hardly holds",
         }.get(diagnosis.story, "")
         return f"Why: {told}." if told else ""

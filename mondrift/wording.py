@@ -126,10 +126,19 @@ def outcomes(comparison: Comparison, diagnosis: Diagnosis) -> str:
 
 
 def story(diagnosis: Diagnosis) -> str:
-    """What a drop means, in a sentence, for those who read no further."""
-    if diagnosis.story == "concept drift":
+    """What a drop means, in a sentence, for those who read no further.
+
+    Only where the drop was split and the relation is to blame, concept drift is said to be shown.
+    """
+    blamed = diagnosis.why.blamed if diagnosis.why is not None else ""
+    if diagnosis.story == "concept drift" and blamed == "relation":
         return "What the model learned does not hold in this window: concept drift."
-    if diagnosis.why is not None and diagnosis.why.blamed == "inputs":
+    if diagnosis.story == "concept drift":
+        return (
+            "No input is seen to explain it, which points to concept drift: what the model learned "
+            "may not hold in this window."
+        )
+    if blamed == "inputs":
         return (
             "The model is asked about harder cases than in the reference, and answers them as well "
             "as it ever did: drift with harm."

@@ -48,7 +48,8 @@ def test_april_is_concept_drift_at_two_airports_against_the_scores() -> None:
     assert message == (
         "Accuracy fell by 15.9 points, from 79.4 % to 63.4 % (1,340 labels), and surely by more "
         "than 12.6 (99 % confidence): about 214 more wrong answers than at the reference's "
-        "accuracy. What the model learned does not hold in this window: concept drift."
+        "accuracy. No input is seen to explain it, which points to concept drift: what the model "
+        "learned may not hold in this window."
     )
     assert facts[0].startswith("• It fell in origin=LGA (81.6 % to 52.0 %) and origin=EWR")
     assert facts[0].endswith("; no drop is shown in origin=JFK.")

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from mondrift.diagnosis import diagnose
 from mondrift.histogram import Histogram
-from mondrift.wording import direction
+from mondrift.why import Effect, Why
+from mondrift.wording import direction, story
+from tests.flights import APRIL, verdict
 
 
 def numeric(reference: tuple[int, ...], current: tuple[int, ...]) -> Histogram:
@@ -36,3 +41,13 @@ def test_direction_does_not_follow_the_number_of_rows() -> None:
 def test_direction_of_a_category_names_the_level_that_changed_most() -> None:
     plan = Histogram("plan", "categorical", ("a", "b", "c"), None, (50, 30, 20), (20, 35, 45), 0, 0)
     assert direction(plan) == "the share of plan = a fell from 50.0 % to 20.0 %"
+
+
+def test_concept_drift_is_said_to_be_shown_only_where_the_drop_was_split() -> None:
+    shown = Why("accuracy", Effect(0.04, 0.02, 0.07), Effect(0.11, 0.07, 0.14), None)
+    unknown = Why("accuracy", None, None, None, "the inputs are too different")
+    april = diagnose(verdict(APRIL))
+    assert story(replace(april, why=shown)).startswith("What the model learned does not hold")
+    for why in (unknown, None):
+        told = story(replace(april, why=why))
+        assert "points to concept drift" in told and "may not hold" in told
